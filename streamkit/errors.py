@@ -1,0 +1,209 @@
+"""
+The one error tree.
+
+::
+
+    StreamkitError
+    ├── MisuseError            you broke a rule of streamkit's
+    ├── StageError             a stage raised, or broke its contract   (stage)
+    └── ProviderError          the peer broke a rule
+        ├── TransportError     the connection failed or was dropped    (transport)
+        ├── Stalled            a clock of ``Limits`` ran out           (stalled)
+        ├── Rejected           an HTTP status of 400 or more           (rejected)
+        ├── InBandError        an error inside an HTTP 200 answer      (in_band)
+        ├── TruncatedStream    it ended without completion evidence    (truncated)
+        ├── MalformedStream    what came cannot be read                (malformed)
+        └── LimitExceeded      it is larger than a bound of ``Limits`` (limit)
+            ├── FrameTooLarge
+            └── ResponseTooLarge
+
+The word in brackets is ``error.code``: stable, and safe to show to anyone.
+The message is for the developer: what was expected, what came (at most
+`EXCERPT` characters, secrets masked) and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+__all__ = [
+    "EXCERPT",
+    "FrameTooLarge",
+    "InBandError",
+    "LimitExceeded",
+    "MalformedStream",
+    "MisuseError",
+    "ProviderError",
+    "Rejected",
+    "ResponseTooLarge",
+    "StageError",
+    "Stalled",
+    "StreamkitError",
+    "TransportError",
+    "TruncatedStream",
+    "excerpt",
+]
+
+EXCERPT = 200
+"""How much of what came a message quotes (characters)."""
+
+_SECRETS = re.compile(
+    r"(?i)"
+    r"(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"
+    r"|(?P<named>[\"']?\b(?:api[-_]?key|access[-_]?token|authorization|password|secret|x-api-key)\b"
+    r"[\"']?\s*[:=]\s*[\"']?)(?!bearer\b|basic\b)[^\s\"'&,;}]{4,}"
+    r"|\b(?:sk|pk|rk|gsk|xai|key|AIza|ghp|hf)[-_][\w-]{8,}"
+    r"|\bAIza[\w-]{20,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+)
+
+
+def excerpt(came: object, *secrets: str | None) -> str:
+    """
+    Quote what came, short enough and safe enough for a message.
+
+    Args:
+        came: text, bytes (read as UTF-8, faults replaced) or any object.
+        secrets: values known to be secret; each is masked wherever it
+            stands, beside whatever looks like a key or a token.
+
+    Returns:
+        At most `EXCERPT` characters, ``…`` at the end where it was cut.
+    """
+    # A secret that straddles the cut must still be masked: mask, then cut.
+    text = came.decode("utf-8", "replace") if isinstance(came, bytes) else str(came)
+    text = text[: EXCERPT * 20].strip()
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    text = _SECRETS.sub(lambda m: f"{m['scheme'] or m['named'] or ''}***", text)
+    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+
+
+class StreamkitError(Exception):
+    """Everything streamkit raises. `code` is stable; the message is not."""
+
+    code: ClassVar[str] = "error"
+
+    @property
+    def message(self) -> str:
+        """What was expected, what came, what to do."""
+        return str(self)
+
+
+class MisuseError(StreamkitError, RuntimeError):
+    """A rule of streamkit's was broken by the code that calls it."""
+
+    code = "misuse"
+
+
+class StageError(StreamkitError):
+    """
+    A stage raised, or broke its contract.
+
+    The stage's own exception is the ``__cause__``; none where a rule of the
+    contract was broken instead.
+    """
+
+    code = "stage"
+
+    def __init__(self, stage: str, problem: str) -> None:
+        super().__init__(f"stage {stage!r} {problem}")
+        self.stage = stage
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return StreamkitError.__new__, (type(self), *self.args), self.__dict__
+
+
+class ProviderError(StreamkitError):
+    """
+    The peer broke a rule.
+
+    Attributes:
+        status: the HTTP status, where one was seen.
+        retry_after: seconds the provider asks to wait, where it said so.
+        provider_code: the provider's own word for the error, where it has one.
+    """
+
+    code = "provider"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        provider_code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.provider_code = provider_code
+
+
+class TransportError(ProviderError):
+    """The connection could not be made, or was dropped."""
+
+    code = "transport"
+
+
+class Stalled(ProviderError):
+    """
+    A clock ran out.
+
+    Attributes:
+        clock: the field of `streamkit.Limits` that ran out.
+        seconds: its setting.
+    """
+
+    code = "stalled"
+
+    def __init__(self, clock: str, seconds: float) -> None:
+        super().__init__(
+            f"the provider was silent for longer than Limits.{clock} = {seconds:g} s; "
+            f"raise Limits.{clock} if it needs that long"
+        )
+        self.clock = clock
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.clock, self.seconds)
+
+
+class Rejected(ProviderError):
+    """The provider answered with an HTTP status of 400 or more."""
+
+    code = "rejected"
+
+
+class InBandError(ProviderError):
+    """An error that came inside an answer with a good HTTP status."""
+
+    code = "in_band"
+
+
+class TruncatedStream(ProviderError):
+    """The stream ended without a sign that the answer was complete."""
+
+    code = "truncated"
+
+
+class MalformedStream(ProviderError):
+    """What came is not what the wire format allows, and cannot be skipped."""
+
+    code = "malformed"
+
+
+class LimitExceeded(ProviderError):
+    """What came is larger than a bound in `streamkit.Limits`."""
+
+    code = "limit"
+
+
+class FrameTooLarge(LimitExceeded):
+    """One frame is larger than ``Limits.max_frame_bytes``."""
+
+
+class ResponseTooLarge(LimitExceeded):
+    """One answer is larger than ``Limits.max_response_bytes``."""

@@ -1,0 +1,45 @@
+"""Every clock and every bound of a run, in one value."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Limits"]
+
+_positive = attrs.validators.gt(0)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """
+    Every clock (seconds) and every bound (bytes, counts) of a run.
+
+    The clocks *first_byte*, *first_content* and *idle* run only while the
+    transport waits for a read, so a slow consumer never looks like a slow
+    provider. A clock set to ``float("inf")`` never runs out.
+    """
+
+    connect: float = attrs.field(default=10.0, validator=_positive)
+    """Seconds to get a connection, a place in the client's pool included."""
+    first_byte: float = attrs.field(default=120.0, validator=_positive)
+    """Seconds from the request to the first byte of the body."""
+    first_content: float = attrs.field(default=180.0, validator=_positive)
+    """Seconds from the request to the first delta; keep-alives do not count."""
+    idle: float = attrs.field(default=120.0, validator=_positive)
+    """Seconds between deltas; keep-alives do not count."""
+    drain: float = attrs.field(default=2.0, validator=_positive)
+    """Seconds to wait for usage and the done marker once the answer has its finish reason."""
+    total: float = attrs.field(default=900.0, validator=_positive)
+    """Seconds for the whole run, all attempts together."""
+    buffered_total: float = attrs.field(default=600.0, validator=_positive)
+    """Seconds for the buffered attempt, within *total*."""
+    finalise: float = attrs.field(default=5.0, validator=_positive)
+    """Seconds for ``on_result``, for a connection to close, and for each callback after the end."""
+    send_timeout: float = attrs.field(default=30.0, validator=_positive)
+    """Seconds for one write to a client that is served."""
+    max_frame_bytes: int = attrs.field(default=16 * 1024 * 1024, validator=_positive)
+    """Bytes of one frame: since the last blank line (SSE), of one line (NDJSON), of one value."""
+    max_response_bytes: int = attrs.field(default=256 * 1024 * 1024, validator=_positive)
+    """Bytes of one answer's body, decoded."""
+    hold_events: int = attrs.field(default=1024, validator=_positive)
+    """Events held back before the first visible one."""
