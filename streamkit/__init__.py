@@ -1,0 +1,82 @@
+"""
+Streaming of LLM answers that never breaks the call.
+
+The house, from the ground up; each room imports only those above it::
+
+    events  errors  response  limits    the vocabulary
+    framing                             bytes to frames
+    dialects                            frames to events, one file per provider API
+    policy                              pure decisions: clocks, evidence, ledger, reroute
+    pipeline                            what a stage is, and who drives it
+    stages  logs                        the stage library; where a run's events live
+    supervisor                          attempts, delivery, runs
+    client                              all of it, wired for one provider
+    testing                             a provider that misbehaves, for your tests and ours
+    cli                                 ``streamkit demo``
+"""
+
+from . import events
+from .client import Client
+from .errors import (
+    FrameTooLarge,
+    InBandError,
+    LimitExceeded,
+    MalformedStream,
+    MisuseError,
+    ProviderError,
+    Rejected,
+    ResponseTooLarge,
+    StageError,
+    Stalled,
+    StreamkitError,
+    TransportError,
+    TruncatedStream,
+)
+from .limits import Limits
+from .pipeline import Pipeline
+from .policy import ReroutePolicy
+from .response import Choice, Response, Timings, ToolCall, Usage
+from .stages import (
+    Accumulator,
+    Buffered,
+    ChunkParser,
+    EventFanout,
+    Suppressor,
+    Transport,
+)
+from .supervisor import Run, Supervisor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Accumulator",
+    "Buffered",
+    "Choice",
+    "ChunkParser",
+    "Client",
+    "EventFanout",
+    "FrameTooLarge",
+    "InBandError",
+    "LimitExceeded",
+    "Limits",
+    "MalformedStream",
+    "MisuseError",
+    "Pipeline",
+    "ProviderError",
+    "Rejected",
+    "ReroutePolicy",
+    "Response",
+    "ResponseTooLarge",
+    "Run",
+    "StageError",
+    "Stalled",
+    "StreamkitError",
+    "Supervisor",
+    "Suppressor",
+    "Timings",
+    "ToolCall",
+    "TransportError",
+    "TruncatedStream",
+    "Usage",
+    "events",
+]

@@ -1,0 +1,215 @@
+"""The client: the rooms below, wired for one provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from .dialects import Dialect, get_dialect
+from .errors import MisuseError
+from .limits import Limits
+from .pipeline import Clock, Pipeline, SystemClock
+from .policy import ReroutePolicy
+from .response import Response
+from .stages import (
+    Accumulator,
+    Buffered,
+    ChunkParser,
+    Endpoint,
+    EventFanout,
+    Suppressor,
+    Transport,
+)
+from .stages.transport import open_http
+from .supervisor import Run, Supervisor
+
+__all__ = ["Client"]
+
+
+class Client:
+    """
+    Ask one provider for answers, each delta as it comes, each answer whole.
+
+    ::
+
+        async with streamkit.Client(base_url="https://api.example.com/v1", api_key=key) as client:
+            async with client.stream({"model": "m", "messages": [...]}) as run:
+                async for text in run.text():
+                    print(text, end="")
+
+    It owns the one task group its runs live in: enter and leave it in one
+    task. Leaving cancels the runs that are left.
+
+    Args:
+        base_url: the provider's API; None where *http* has one.
+        api_key: sent the dialect's way, and never quoted in a message.
+        dialect: the provider's API, by name (see `streamkit.dialects`).
+        http: an ``httpx.AsyncClient``, or anything of its shape (httpx2); it
+            is never closed here. None makes one for as long as this is open.
+        headers: sent with every call.
+        params: the query of every call.
+        stages: factories or registered names; `Accumulator` and `Suppressor`
+            among them fix their places, left out they come last.
+        limits: every clock and every bound.
+        reroute: whether a failed stream goes to the buffered call.
+        clock: what time it is; for tests.
+        fuse: off, every stage has a task of its own; for tests.
+
+    Raises:
+        MisuseError: an argument is not what it must be.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        dialect: str | Dialect = "openai-chat",
+        http: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        stages: Sequence[Any] | None = None,
+        limits: Limits | None = None,
+        reroute: ReroutePolicy | None = None,
+        clock: Clock | None = None,
+        fuse: bool = True,
+    ) -> None:
+        self._dialect = get_dialect(dialect)
+        self._own_http = http is None
+        self._http = http
+        self._stages = _arranged(stages or ())
+        self._endpoint = _endpoint(self._dialect, base_url, http, api_key, headers, params)
+        self._limits = limits if limits is not None else Limits()
+        self._reroute = reroute if reroute is not None else ReroutePolicy()
+        self._clock = clock if clock is not None else SystemClock()
+        self._fuse = fuse
+        self._pipeline: Pipeline | None = None
+        self._wire(http)  # tells of a stage that is none here, not at the first request
+
+    async def __aenter__(self) -> Self:
+        if self._pipeline is not None:
+            raise MisuseError("expected a client to be entered once at a time; it is open already")
+        if self._own_http:
+            self._http = open_http()
+        pipeline = self._wire(self._http)
+        await pipeline.__aenter__()
+        self._pipeline = pipeline
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        pipeline, self._pipeline = self._pipeline, None
+        try:
+            if pipeline is not None:
+                await pipeline.__aexit__(*exc)
+        finally:
+            if self._own_http:
+                await self._http.aclose()
+
+    def stream(self, body: Mapping[str, Any], **callbacks: Any) -> Any:
+        """
+        Run *body* for as long as the ``async with`` around it::
+
+            async with client.stream(body, on_reasoning=show) as run:
+                async for event in run: ...
+
+        Leaving it early cancels the run, and waits until the provider's
+        connection is closed.
+
+        Args:
+            body: the provider's own request JSON, without stream flags.
+            callbacks: see `streamkit.supervisor.Callbacks`; plain or async.
+
+        Returns:
+            An async context manager that gives a `Run`.
+
+        Raises:
+            MisuseError: the client is not open, or *body* is no JSON object.
+        """
+        return self._open().stream(body, **callbacks)
+
+    def start(self, body: Mapping[str, Any], run_id: str | None = None, **callbacks: Any) -> Run:
+        """
+        Run *body* until it ends, whoever watches; leaving the client cancels it.
+
+        Args:
+            body: the provider's own request JSON, without stream flags.
+            run_id: the run's id; None makes one of 128 random bits.
+            callbacks: see `streamkit.supervisor.Callbacks`.
+        """
+        run: Run = self._open().start(body, run_id, **callbacks)
+        return run
+
+    async def complete(self, body: Mapping[str, Any], **callbacks: Any) -> Response:
+        """
+        Run *body* and wait for the answer, telling *callbacks* on the way.
+
+        Returns:
+            The whole answer.
+
+        Raises:
+            StreamkitError: the run failed, as in `Run.response`.
+        """
+        async with self.stream(body, **callbacks) as run:
+            response: Response = await run.response()
+            return response
+
+    def _open(self) -> Pipeline:
+        if self._pipeline is None:
+            raise MisuseError(
+                "expected the client to be open; it is not; write "
+                "`async with streamkit.Client(...) as client:` around its use"
+            )
+        return self._pipeline
+
+    def _wire(self, http: Any) -> Pipeline:
+        return Pipeline(
+            [
+                Transport(http, endpoint=self._endpoint),
+                ChunkParser(self._dialect),
+                *self._stages,
+                EventFanout(),
+            ],
+            supervisor=Supervisor(
+                Buffered(http, endpoint=self._endpoint),
+                limits=self._limits,
+                reroute=self._reroute,
+                clock=self._clock,
+            ),
+            fuse=self._fuse,
+        )
+
+
+def _arranged(stages: Sequence[Any]) -> list[Any]:
+    """Put the accumulator and the suppressor last where they have no place."""
+    if isinstance(stages, str) or not isinstance(stages, Sequence):
+        raise MisuseError(f"expected stages to be a list of factories or names; got {stages!r}")
+    rest = [kind for kind in (Accumulator, Suppressor) if not any(_is(s, kind) for s in stages)]
+    return [*stages, *rest]
+
+
+def _is(entry: Any, kind: type) -> bool:
+    return entry is kind or isinstance(entry, kind)
+
+
+def _endpoint(
+    dialect: Dialect,
+    base_url: str | None,
+    http: Any,
+    api_key: str | None,
+    headers: Mapping[str, str] | None,
+    params: Mapping[str, str] | None,
+) -> Endpoint:
+    if base_url is None and not str(getattr(http, "base_url", "") or ""):
+        raise MisuseError(
+            "expected base_url, the provider's API, such as 'https://api.example.com/v1'; got "
+            "none, and http has none either"
+        )
+    if base_url is not None and not str(base_url).startswith(("http://", "https://")):
+        raise MisuseError(f"expected base_url to begin with http:// or https://; got {base_url!r}")
+    authorization = dialect.authorization(api_key) if api_key else {}
+    return Endpoint(
+        base_url=str(base_url or ""),
+        headers={**authorization, **(headers or {})},
+        params=dict(params or {}),
+        secrets=tuple(secret for secret in (api_key,) if secret),
+    )

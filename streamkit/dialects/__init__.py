@@ -1,0 +1,44 @@
+"""
+One file per provider API, pure: frames to events, buffered JSON to events.
+
+`get_dialect` gives one by its name; `Dialect` is the contract of all.
+"""
+
+from __future__ import annotations
+
+from ..errors import MisuseError
+from .answer import Answer, CallFold, ChoiceFold
+from .dialect import Decoder, Dialect, HttpCall
+from .in_band import find_error, read_error
+from .openai_chat import OpenAIChat
+
+__all__ = [
+    "Answer",
+    "CallFold",
+    "ChoiceFold",
+    "Decoder",
+    "Dialect",
+    "HttpCall",
+    "OpenAIChat",
+    "find_error",
+    "get_dialect",
+    "read_error",
+]
+
+_DIALECTS: dict[str, type[Dialect]] = {OpenAIChat.name: OpenAIChat}
+
+
+def get_dialect(dialect: str | Dialect) -> Dialect:
+    """
+    Give the dialect of that name; one that is a dialect already stays as it is.
+
+    Raises:
+        MisuseError: there is no dialect of that name.
+    """
+    if not isinstance(dialect, str):
+        return dialect
+    if dialect not in _DIALECTS:
+        raise MisuseError(
+            f"expected a dialect's name; got {dialect!r}; there are: {', '.join(sorted(_DIALECTS))}"
+        )
+    return _DIALECTS[dialect]()

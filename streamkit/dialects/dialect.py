@@ -1,0 +1,102 @@
+"""What a dialect is: one provider API, as pure functions and one small decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from ..events import Event
+from ..framing import Frame
+from ..response import Finish, Usage
+from .answer import Answer, ChoiceFold
+
+__all__ = ["Decoder", "Dialect", "HttpCall"]
+
+
+@attrs.frozen
+class HttpCall:
+    """How one call is sent."""
+
+    path: str
+    """Relative to the client's base URL, without a leading slash."""
+    body: dict[str, Any]
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    params: Mapping[str, str] = attrs.field(factory=dict)
+
+
+class Decoder(Protocol):
+    """Frames of one answer to events. Fresh for every attempt."""
+
+    @property
+    def evidence(self) -> str | None:
+        """What proves the end so far (see `streamkit.Response.evidence`)."""
+
+    def feed(self, frame: Frame, /) -> Sequence[Event]:
+        """
+        Read the next frame.
+
+        Returns:
+            The events it holds, often none; `ResponseCompleted`, last, once
+            nothing more can come. A frame it does not know is `Unknown`.
+
+        Raises:
+            InBandError: the frame is the provider's error.
+            MalformedStream: the frame cannot be read.
+            TruncatedStream: the frame was cut by the end of the body.
+        """
+
+    def eof(self, residue: str = "", /) -> Sequence[Event]:
+        """
+        Judge the end of the body.
+
+        Args:
+            residue: lines of the body that were no part of the framing.
+
+        Returns:
+            The last events, `ResponseCompleted` at their end.
+
+        Raises:
+            TruncatedStream: there is no evidence that the answer is complete.
+            InBandError: *residue* is the provider's error, and there is none.
+        """
+
+
+class Dialect(Protocol):
+    """One provider API. Never awaits, knows no clock."""
+
+    name: str
+
+    def streaming(self, request: Mapping[str, Any], /) -> HttpCall:
+        """Say how the streaming call for *request* is sent."""
+
+    def buffered(self, request: Mapping[str, Any], /) -> HttpCall:
+        """Say how the buffered call for *request* is sent."""
+
+    def authorization(self, api_key: str, /) -> Mapping[str, str]:
+        """Give the headers that carry *api_key*."""
+
+    def decoder(self) -> Decoder:
+        """Give a fresh decoder, for one attempt."""
+
+    def read_buffered(self, body: Any, /) -> Sequence[Event]:
+        """
+        Give the events of a buffered answer, `ResponseCompleted` last.
+
+        Args:
+            body: the decoded JSON of a non-streaming answer.
+
+        Raises:
+            InBandError: *body* is the provider's error.
+            MalformedStream: *body* is no answer.
+        """
+
+    def response(self, answer: Answer, /) -> dict[str, Any]:
+        """Give the provider's non-streaming JSON of an accumulated answer."""
+
+    def usage(self, raw: Mapping[str, Any], /) -> Usage:
+        """Read the provider's usage object."""
+
+    def finish(self, choice: ChoiceFold, /) -> Finish:
+        """Give the neutral word for why a complete choice ended."""

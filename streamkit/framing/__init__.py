@@ -1,0 +1,41 @@
+"""
+Bytes to frames: no provider, no client.
+
+`read_frames` is the way in. It looks at the first bytes (`sniff`) and cuts the
+body into `Frame` values: SSE by httpx-sse behind a `Guard`, NDJSON by `Lines`,
+a JSON array by `ArrayItems`, AWS event streams by `AwsEventStream`, and a body
+that is one document by `WholeBody`. `payloads` reads the JSON of a frame.
+"""
+
+from streamkit.framing.aws import AwsEventStream
+from streamkit.framing.frame import Ended, Frame
+from streamkit.framing.framer import Framer
+from streamkit.framing.guard import RESIDUE, Guard
+from streamkit.framing.json_array import ArrayItems
+from streamkit.framing.jsontext import DONE, decode, encode, payloads
+from streamkit.framing.ndjson import Lines
+from streamkit.framing.reader import Emit, read_frames
+from streamkit.framing.sniff import Kind, sniff
+from streamkit.framing.sse import read_sse
+from streamkit.framing.whole import WholeBody
+
+__all__ = [
+    "DONE",
+    "RESIDUE",
+    "ArrayItems",
+    "AwsEventStream",
+    "Emit",
+    "Ended",
+    "Frame",
+    "Framer",
+    "Guard",
+    "Kind",
+    "Lines",
+    "WholeBody",
+    "decode",
+    "encode",
+    "payloads",
+    "read_frames",
+    "read_sse",
+    "sniff",
+]

@@ -1,0 +1,177 @@
+"""One reader of a log."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import attrs
+
+from ..errors import MisuseError
+from ..events import Event, Gap, Heartbeat
+from .fold import Fold
+from .policy import Block, Coalesce, Disconnect, DropDeltas, Policy
+
+if TYPE_CHECKING:
+    from .memory import MemoryLog
+
+__all__ = ["Cursor"]
+
+_HEARTBEAT = Heartbeat()
+
+
+@attrs.define(eq=False)
+class Cursor:
+    """
+    One reader of a log: iterate it, and close it::
+
+        async with run.subscribe() as events:
+            async for event in events:
+                ...
+
+    It is attached from its making until `aclose`. One task reads it at a time.
+    """
+
+    _log: MemoryLog
+    policy: Policy
+    _heartbeat: float | None
+    _after: str | None
+    _position: int = attrs.field(default=0, init=False)
+    """The sequence number of the newest event taken from the log."""
+    _given: int = attrs.field(default=0, init=False)
+    """The sequence number up to which every event was given."""
+    _backlog: Fold | None = attrs.field(default=None, init=False)
+    _ready: deque[Event] = attrs.field(factory=deque, init=False)
+    """Events to give before the log's next: the fold, or a merged backlog."""
+    _caught_up: bool = attrs.field(default=False, init=False)
+    _reading: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+    _lost: bool = attrs.field(default=False, init=False)
+    _wake: anyio.Event | None = attrs.field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        position = None if self._after is None else self._log.position_of(self._after)
+        if position is not None and position >= self._log.base:
+            self._position = self._given = position
+            return
+        if self._after is not None:
+            self._ready.append(Gap(self._after))
+        self._ready.extend(self._log.folded())
+        self._position = self._log.base
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        log = self._log
+        while True:
+            if self._closed:
+                raise StopAsyncIteration
+            if self._ready or self._backlog is not None:
+                if (event := self._from_backlog()) is not None:
+                    return event
+            elif self._position < log.head:
+                if log.head - self._position > self.policy.window:
+                    self.catch_up(log.head)
+                    continue
+                event = log.at(self._position)
+                self._position = self._given = self._position + 1
+                if type(self.policy) is Block:
+                    log.relieve()
+                return event
+            elif log.ended:
+                raise StopAsyncIteration
+            else:
+                self._caught_up = True
+                if await self._wait():
+                    return _HEARTBEAT
+
+    @property
+    def id(self) -> str | None:
+        """The id of the newest event given: what to resume after. None before the first."""
+        return self._log.id_of(self._given) if self._given else None
+
+    @property
+    def patience(self) -> float:
+        """Seconds this reader may hold the writer up."""
+        return self.policy.patience if isinstance(self.policy, Block) else 0.0
+
+    @property
+    def lag(self) -> int:
+        """How many events it is behind."""
+        return self._log.head - self._position
+
+    def holds_up(self, head: int) -> bool:
+        """Whether the writer must wait for it. One that joins late counts once it caught up."""
+        return self._caught_up and head - self._position >= self.policy.window
+
+    def give_up_blocking(self) -> None:
+        """Go on as a `Coalesce` reader: it held the writer up for too long."""
+        self.policy = Coalesce(self.policy.window)
+
+    def catch_up(self, position: int) -> None:
+        """Take along what lies before *position*, in the way the policy says."""
+        if position <= self._position:
+            return
+        events = self._log.between(self._position, position)
+        self._position = position
+        if isinstance(self.policy, Disconnect):
+            self._lost = True
+            events = []
+        if isinstance(self.policy, DropDeltas):
+            events = [event for event in events if not event.progress]
+        if self._backlog is None:
+            self._backlog = Fold()
+        self._backlog.absorb(events)
+
+    async def aclose(self) -> None:
+        """Detach. A reader that waits stops."""
+        self._closed = True
+        self._log.detach(self)
+        if self._wake is not None:
+            self._wake.set()
+
+    def _from_backlog(self) -> Event | None:
+        """Give the next merged event; None where the policy left nothing of the backlog."""
+        if self._lost:
+            self._closed = True
+            self._log.detach(self)
+            raise MisuseError(
+                f"expected the subscriber to stay within {self.policy.window} events of the "
+                "newest; it fell behind and was disconnected; read faster, or subscribe with "
+                "policy='coalesce'"
+            )
+        if not self._ready and self._backlog is not None:
+            self._ready.extend(self._backlog.events())
+            self._backlog = None
+        event = self._ready.popleft() if self._ready else None
+        if not self._ready and self._backlog is None:
+            self._given = self._position
+        return event
+
+    async def _wait(self) -> bool:
+        """Wait for the log to move. Gives True for a heartbeat."""
+        if self._reading:
+            raise MisuseError(
+                "expected one task to read a cursor at a time; two do; give each its own: "
+                "run.subscribe()"
+            )
+        self._reading, self._wake = True, anyio.Event()
+        self._log.wait_on(self._wake)
+        try:
+            if self._heartbeat is None:
+                await self._wake.wait()
+                return False
+            with anyio.move_on_after(self._heartbeat) as scope:
+                await self._wake.wait()
+            return scope.cancelled_caught
+        finally:
+            self._log.stop_waiting(self._wake)
+            self._reading, self._wake = False, None

@@ -1,0 +1,92 @@
+"""Many events as few, losing nothing that is still shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+from ..events import (
+    Event,
+    ReasoningDelta,
+    RefusalDelta,
+    Retracted,
+    TextDelta,
+    ToolCallDelta,
+)
+
+__all__ = ["Fold"]
+
+_Words = TextDelta | ReasoningDelta | RefusalDelta
+
+
+@attrs.define(eq=False)
+class _Run:
+    """Deltas that are one: the first, and the pieces of all, joined when asked for."""
+
+    first: Event
+    pieces: list[str]
+
+    def event(self) -> Event:
+        if len(self.pieces) > 1:
+            self.pieces[:] = ["".join(self.pieces)]
+        field = "arguments" if isinstance(self.first, ToolCallDelta) else "text"
+        return attrs.evolve(self.first, **{field: self.pieces[0]})
+
+
+@attrs.define(eq=False)
+class Fold:
+    """
+    Events, the deltas among them merged.
+
+    Deltas of one channel and choice merge as long as nothing but deltas
+    stands between them, so the order that a reader can see is kept.
+    """
+
+    forget_retracted: bool = False
+    """Whether what was retracted is dropped, with the retraction: right for one who saw neither."""
+    _items: list[Event | _Run] = attrs.field(factory=list, init=False)
+    _open: dict[tuple[object, ...], _Run] = attrs.field(factory=dict, init=False)
+
+    def absorb(self, events: Iterable[Event]) -> None:
+        """Fold in the next events."""
+        for event in events:
+            key, piece = _mergeable(event)
+            if key is None:
+                self._bar(event)
+            elif key in self._open:
+                self._open[key].pieces.append(piece)
+            else:
+                run = self._open[key] = _Run(event, [piece])
+                self._items.append(run)
+
+    def events(self) -> list[Event]:
+        """Give what was absorbed, as few events."""
+        return [item.event() if isinstance(item, _Run) else item for item in self._items]
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def _bar(self, event: Event) -> None:
+        self._open.clear()
+        if self.forget_retracted and isinstance(event, Retracted):
+            self._items = list(_without(self._items, event))
+        else:
+            self._items.append(event)
+
+
+def _mergeable(event: Event) -> tuple[tuple[object, ...] | None, str]:
+    if isinstance(event, ReasoningDelta):
+        return (ReasoningDelta, event.choice, event.field), event.text
+    if isinstance(event, TextDelta | RefusalDelta):
+        return (type(event), event.choice), event.text
+    if isinstance(event, ToolCallDelta) and not (event.id or event.name or event.extra):
+        return (ToolCallDelta, event.choice, event.call), event.arguments
+    return None, ""
+
+
+def _without(items: Sequence[Event | _Run], gone: Retracted) -> Iterator[Event | _Run]:
+    for item in items:
+        event = item.first if isinstance(item, _Run) else item
+        if event.channel != gone.channel or getattr(event, "choice", 0) != gone.choice:
+            yield item

@@ -1,0 +1,186 @@
+"""The log of a run, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import anyio
+import attrs
+
+from ..events import Event
+from .cursor import Cursor
+from .fold import Fold
+from .policy import WINDOW, Block, Policy, as_policy
+
+__all__ = ["MemoryLog"]
+
+
+@attrs.define(eq=False)
+class MemoryLog:
+    """
+    An append-only log of one run; the truth that every reader reads.
+
+    Events are numbered from 1; an id is ``epoch-seq``. The newest *window*
+    events are kept as they are. What is older is folded into as few events as
+    tell the same, so memory follows the length of the answer, not the number
+    of its pieces.
+    """
+
+    run_id: str
+    window: int = attrs.field(default=WINDOW, validator=attrs.validators.ge(1))
+    """Events kept unfolded (a count)."""
+    _events: list[Event] = attrs.field(factory=list, init=False)
+    _base: int = attrs.field(default=0, init=False)
+    """How many events are folded: the sequence number before the first in ``_events``."""
+    _fold: Fold = attrs.field(factory=lambda: Fold(forget_retracted=True), init=False)
+    _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+    """For each epoch that wrote: the sequence number before its first event, and the epoch."""
+    _epoch: int = attrs.field(default=0, init=False)
+    _cursors: set[Cursor] = attrs.field(factory=set, init=False)
+    _waiting: set[anyio.Event] = attrs.field(factory=set, init=False)
+    _relief: anyio.Event | None = attrs.field(default=None, init=False)
+    _ended: bool = attrs.field(default=False, init=False)
+
+    def begin(self) -> int:
+        """Take a new epoch; appends of older epochs are refused from now on."""
+        self._epoch += 1
+        return self._epoch
+
+    def append(self, epoch: int, events: Sequence[Event], /) -> bool:
+        """
+        Append at once, never waiting, and wake who waits.
+
+        Returns:
+            False where *epoch* is not the newest, or the log has ended:
+            nothing was appended.
+        """
+        if epoch != self._epoch or self._ended:
+            return False
+        if not self._epochs or self._epochs[-1][1] != epoch:
+            self._epochs.append((self.head, epoch))
+        self._events += events
+        if events:
+            self._ended = events[-1].terminal
+        if self._waiting:
+            self.wake()
+        if len(self._events) > 2 * self.window:
+            self._trim()
+        return True
+
+    @property
+    def head(self) -> int:
+        """The sequence number of the newest event; 0 while there is none."""
+        return self._base + len(self._events)
+
+    @property
+    def base(self) -> int:
+        """The sequence number of the newest event that is folded; 0 while none is."""
+        return self._base
+
+    @property
+    def ended(self) -> bool:
+        """Whether the terminal was appended."""
+        return self._ended
+
+    @property
+    def full(self) -> bool:
+        """Whether the writer must wait for `room` before it reads on."""
+        return bool(self._cursors) and any(self._holds_up(cursor) for cursor in self._cursors)
+
+    async def room(self) -> None:
+        """Wait until no blocking subscriber lags, or its patience is over."""
+        while blockers := [cursor for cursor in self._cursors if self._holds_up(cursor)]:
+            self._relief = anyio.Event()
+            with anyio.move_on_after(min(c.patience for c in blockers)) as scope:
+                await self._relief.wait()
+            if scope.cancelled_caught:
+                for cursor in blockers:
+                    cursor.give_up_blocking()
+
+    def subscribe(
+        self,
+        after: str | None = None,
+        policy: str | Policy = "coalesce",
+        heartbeat: float | None = None,
+    ) -> Cursor:
+        """
+        Give a cursor, attached at once.
+
+        Args:
+            after: the id of the last event already seen; None reads from the
+                beginning. An id the log has folded, or never gave, gets `Gap`
+                and the answer so far.
+            policy: what happens when the reader does not keep up.
+            heartbeat: seconds of silence after which it is given a `Heartbeat`.
+        """
+        cursor = Cursor(self, as_policy(policy), heartbeat, after)
+        self._cursors.add(cursor)
+        return cursor
+
+    def detach(self, cursor: Cursor) -> None:
+        """Forget a cursor."""
+        self._cursors.discard(cursor)
+        self.relieve()
+
+    @property
+    def subscribers(self) -> int:
+        """How many cursors are attached."""
+        return len(self._cursors)
+
+    def at(self, position: int) -> Event:
+        """Give the event after *position*, which must not be folded."""
+        return self._events[position - self._base]
+
+    def between(self, start: int, stop: int) -> list[Event]:
+        """Give the events after *start*, up to *stop*, which must not be folded."""
+        return list(islice(self._events, start - self._base, stop - self._base))
+
+    def folded(self) -> list[Event]:
+        """Give the events up to `base`, as few events."""
+        return self._fold.events()
+
+    def id_of(self, position: int) -> str:
+        """Give the id of the event with that sequence number."""
+        epoch = next((e for start, e in reversed(self._epochs) if start < position), 0)
+        return f"{epoch}-{position}"
+
+    def position_of(self, id_: str) -> int | None:
+        """Give the sequence number of the event with that id; None where there is none."""
+        _, _, seq = id_.partition("-")
+        position = int(seq) if seq.isdecimal() else 0
+        known = 0 < position <= self.head and self.id_of(position) == id_
+        return position if known else None
+
+    def wait_on(self, event: anyio.Event) -> None:
+        """Have *event* set at the next append."""
+        self._waiting.add(event)
+
+    def stop_waiting(self, event: anyio.Event) -> None:
+        """Forget *event*."""
+        self._waiting.discard(event)
+
+    def wake(self) -> None:
+        """Wake every reader that waits."""
+        waiting, self._waiting = self._waiting, set()
+        for event in waiting:
+            event.set()
+
+    def relieve(self) -> None:
+        """Let a held-up writer look again: a reader moved."""
+        if self._relief is not None:
+            self._relief.set()
+
+    def _holds_up(self, cursor: Cursor) -> bool:
+        policy = cursor.policy
+        return isinstance(policy, Block) and cursor.holds_up(self.head)
+
+    def _trim(self) -> None:
+        """Fold all but the newest events; readers that lag behind take theirs along."""
+        keep_from = self.head - self.window
+        for cursor in self._cursors:
+            cursor.catch_up(keep_from)
+        cut = keep_from - self._base
+        self._fold.absorb(islice(self._events, cut))
+        del self._events[:cut]
+        self._base = keep_from

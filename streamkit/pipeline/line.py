@@ -1,0 +1,232 @@
+"""The stages of one attempt, joined and driven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import anyio
+import attrs
+
+from ..dialects import Dialect
+from ..errors import StreamkitError, TransportError, TruncatedStream, excerpt
+from ..events import Event, ResponseCompleted
+from ..framing import Frame
+from ..policy import Marks
+from ..response import Response
+from .clock import Clock
+from .recipe import is_async
+from .segment import Over, Segment
+from .stage import Broken, Folding, Item, Source, Taps, TimedTransform
+from .tasked import run_async_stage
+from .worker import Link, ParserWorker, StageWorker, Worker
+
+__all__ = ["Line"]
+
+_AHEAD = 16
+"""Batches a task may be ahead of the next (a count)."""
+
+Deliver = Callable[[list[Event]], None]
+
+
+@attrs.define(eq=False)
+class Line:
+    """
+    The stages of one attempt, fresh, joined by memory streams, and driven.
+
+    One task drives the source and the synchronous stages behind it. An
+    asynchronous stage, and a timed one, begins a part of the line that has a
+    task of its own; with *fuse* off, every stage does.
+    """
+
+    dialect: Dialect
+    stages: Sequence[tuple[str, Any]]
+    """What stands behind the parser, in order: name and fresh stage."""
+    marks: Marks
+    clock: Clock
+    poke: Callable[[], None]
+    deliver: Deliver
+    """Takes a batch of what came out at the end, at once."""
+    is_full: Callable[[], bool]
+    room: Callable[[], Any]
+    fuse: bool = True
+    response: Response | None = attrs.field(default=None, init=False)
+    broken: Exception | None = attrs.field(default=None, init=False)
+    reading: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    """Around the source alone: cancelled, it breaks off behind the data that came."""
+    cause: StreamkitError | None = attrs.field(default=None, init=False)
+    """Why *reading* was cancelled."""
+    _over: bool = attrs.field(default=False, init=False)
+    _apart: bool = attrs.field(default=False, init=False)
+    """Whether the end of the line is in another task than the source."""
+
+    def __attrs_post_init__(self) -> None:
+        for _, stage in self.stages:
+            if isinstance(stage, Folding):
+                stage.bind(self.dialect)
+
+    def partial(self) -> Response:
+        """Give the answer as far as it came."""
+        folds = (stage for _, stage in self.stages if isinstance(stage, Folding))
+        fold = next(folds, None)
+        return fold.partial() if fold is not None else Response()
+
+    async def run(self, source: Source, request: dict[str, Any], taps: Taps) -> Response:
+        """
+        Fetch the answer and take it through every stage.
+
+        Raises:
+            Exception: what broke, of the source, the parser or a stage.
+        """
+        parts = list(self._parts())
+        if len(parts) == 1 and not isinstance(parts[0], tuple):
+            segment = Segment.of(parts[0], self._end)
+            try:
+                await self._read(source, request, taps, segment)
+            finally:
+                segment.close()
+        else:
+            await self._run_apart(source, request, taps, parts)
+        if self.broken is not None:
+            raise self.broken
+        if self.response is None:
+            raise TruncatedStream("expected the stages to pass on a terminal event; none came")
+        return self.response
+
+    async def _run_apart(
+        self, source: Source, request: dict[str, Any], taps: Taps, parts: Sequence[Any]
+    ) -> None:
+        # Nothing in here raises but cancellation: failures travel in band.
+        self._apart = True
+        links = [Link.open(_AHEAD) for _ in parts[1:]]
+        segments: list[Segment] = []
+        try:
+            async with anyio.create_task_group() as tasks:
+                for number, part in enumerate(parts):
+                    last = number == len(links)
+                    outlet = self._end if last else partial(_send, links[number])
+                    if isinstance(part, tuple):
+                        before, after = links[number - 1], links[number]
+                        tasks.start_soon(run_async_stage, *part, before.source, after.sink)
+                        continue
+                    segment = Segment.of(part, outlet)
+                    segments.append(segment)
+                    if number:
+                        after_link = None if last else links[number]
+                        tasks.start_soon(self._pull, segment, links[number - 1], after_link)
+                await self._read(source, request, taps, segments[0])
+                links[0].sink.close()
+        finally:
+            for segment in segments:
+                segment.close()
+            for link in links:
+                link.close()
+
+    async def _pull(self, segment: Segment, before: Link, after: Link | None) -> None:
+        try:
+            await segment.pull(before.source, self.clock)
+        except Over:
+            before.source.close()
+        finally:
+            if after is not None:
+                after.sink.close()
+
+    async def _read(
+        self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
+    ) -> None:
+        """Drive the source; how it ends goes down the line behind the data."""
+        try:
+            ended = await self._fetch(source, request, taps, segment)
+            if not self._over:
+                await segment.push(ended)
+        except Over:
+            pass
+
+    async def _fetch(
+        self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
+    ) -> Item:
+        async def emit(frames: list[Frame]) -> None:
+            await segment.push(frames)
+            if self._over:
+                raise Over
+
+        try:
+            call = source.call(self.dialect, request)
+            with self.reading:
+                return await source.fetch(call, self.dialect, emit, taps)
+        except Over:
+            raise
+        except StreamkitError as error:
+            return Broken(error)
+        except Exception as error:  # noqa: BLE001 (the contract: any exception)
+            return Broken(_unmapped(error))
+        return Broken(self.cause or TransportError("the read was cancelled"))
+
+    async def _end(self, item: Item) -> None:
+        """Take what comes out of the last stage."""
+        if type(item) is list:
+            last = item[-1]
+            if last.terminal:
+                self._complete(last)
+                self.deliver(item)
+                self._finish()
+            self.deliver(item)
+            if self.is_full():
+                await self._wait_for_room()
+        elif isinstance(item, Broken):
+            self.broken = item.error
+            self._finish()
+
+    def _finish(self) -> NoReturn:
+        self._over = True
+        if self._apart:
+            self.reading.cancel()  # the source's task may wait for a read nobody needs
+        raise Over
+
+    async def _wait_for_room(self) -> None:
+        self.marks.hold(self.clock.now())
+        try:
+            await self.room()
+        finally:
+            self.marks.release(self.clock.now())
+            self.poke()
+
+    def _complete(self, last: Event) -> None:
+        if isinstance(last, ResponseCompleted):
+            self.response = last.response or self.partial()
+
+    def _parts(self) -> Iterator[Any]:
+        """Cut the line where a task begins: lists of worker makers, or one async stage."""
+        part: list[Callable[..., Worker]] = []
+        decoder = self.dialect.decoder()
+        parser = partial(
+            ParserWorker, decoder=decoder, marks=self.marks, now=self.clock.now, poke=self.poke
+        )
+        if not self.fuse:
+            yield part  # the source alone
+            part = []
+        part.append(parser)
+        for name, stage in self.stages:
+            own = is_async(stage)
+            if part and (own or not self.fuse or isinstance(stage, TimedTransform)):
+                yield part
+                part = []
+            if own:
+                yield (name, stage)
+            else:
+                part.append(partial(StageWorker, name=name, stage=stage))
+        yield part
+
+
+async def _send(link: Link, item: Item) -> None:
+    try:
+        await link.sink.send(item)
+    except anyio.BrokenResourceError:
+        raise Over from None
+
+
+def _unmapped(error: Exception) -> TransportError:
+    mapped = TransportError(f"the source raised {type(error).__name__}: {excerpt(error)}")
+    mapped.__cause__ = error
+    return mapped

@@ -1,0 +1,115 @@
+"""The stages of every attempt, as a value, and the way to run requests through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import attrs
+
+from ..errors import MisuseError
+from ..events import Event
+from ..policy import Marks
+from .clock import Clock
+from .line import Line
+from .recipe import Recipe
+from .stage import Fan, Parsing, Source
+
+__all__ = ["Pipeline", "Supervising"]
+
+
+class Supervising(Protocol):
+    """Who owns the runs of a pipeline: the supervisor."""
+
+    async def open(self, pipeline: Pipeline, /) -> None:
+        """Open the task group the runs live in."""
+
+    async def aclose(self) -> None:
+        """Cancel the runs, wait for them, and close the task group."""
+
+    def stream(self, request: Mapping[str, Any], /, **callbacks: Any) -> Any:
+        """Give a run as a context manager."""
+
+    def start(self, request: Mapping[str, Any], /, run_id: str | None, **callbacks: Any) -> Any:
+        """Give a run that outlives its caller."""
+
+
+@attrs.define(eq=False)
+class Pipeline:
+    """
+    The stages of every attempt, in order, and who supervises them::
+
+        Pipeline(
+            [Transport(http), ChunkParser("openai-chat"), Accumulator(), Suppressor(), EventFanout()],
+            supervisor=Supervisor(Buffered(http)),
+        )
+
+    A source comes first, a parser second, the fan-out last. What stands
+    between is a list of recipes (see `Recipe`): each attempt gets fresh stages.
+    """
+
+    stages: Sequence[Any]
+    supervisor: Supervising = attrs.field(kw_only=True)
+    fuse: bool = attrs.field(default=True, kw_only=True)
+    """Whether one task drives synchronous neighbours; off, every stage has its own."""
+    source: Source = attrs.field(init=False)
+    parser: Parsing = attrs.field(init=False)
+    fanout: Fan = attrs.field(init=False)
+    _recipes: tuple[Recipe, ...] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        _check(self.stages)
+        self.source, self.parser, *between, self.fanout = self.stages
+        self._recipes = tuple(Recipe.of(entry) for entry in between)
+
+    async def __aenter__(self) -> Self:
+        await self.supervisor.open(self)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.supervisor.aclose()
+
+    def stream(self, request: Mapping[str, Any], **callbacks: Any) -> Any:
+        """Run *request* for as long as its ``async with`` (see `streamkit.Client.stream`)."""
+        return self.supervisor.stream(request, **callbacks)
+
+    def start(self, request: Mapping[str, Any], run_id: str | None = None, **callbacks: Any) -> Any:
+        """Run *request* until it ends (see `streamkit.Client.start`)."""
+        return self.supervisor.start(request, run_id=run_id, **callbacks)
+
+    def line(
+        self,
+        *,
+        marks: Marks,
+        clock: Clock,
+        poke: Callable[[], None],
+        deliver: Callable[[list[Event]], None],
+        is_full: Callable[[], bool],
+        room: Callable[[], Any],
+    ) -> Line:
+        """Make the stages of one attempt, fresh."""
+        stages = [(recipe.name, recipe.fresh()) for recipe in self._recipes]
+        return Line(
+            dialect=self.parser.dialect,
+            stages=stages,
+            marks=marks,
+            clock=clock,
+            poke=poke,
+            deliver=deliver,
+            is_full=is_full,
+            room=room,
+            fuse=self.fuse,
+        )
+
+
+def _check(stages: Sequence[Any]) -> None:
+    """Hold the shape of a pipeline, with an error that says which place is wrong."""
+    places = ((0, Source, "a source such as Transport(http)"), (1, Parsing, "a ChunkParser"))
+    for place, kind, wanted in (*places, (-1, Fan, "an EventFanout")):
+        if len(stages) < len(places) + 1 or not isinstance(stages[place], kind):
+            names = ", ".join(type(stage).__name__ for stage in stages) or "nothing"
+            where = "last" if place < 0 else f"at place {place + 1}"
+            raise MisuseError(
+                f"expected {wanted} {where} in the pipeline; got [{names}]; write "
+                "[Transport(http), ChunkParser(dialect), *stages, EventFanout()]"
+            )

@@ -1,0 +1,80 @@
+"""How a fresh stage is made for each attempt."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+
+from ..errors import MisuseError
+from ..plugins import load_stage
+
+__all__ = ["Recipe", "is_async"]
+
+
+@attrs.frozen
+class Recipe:
+    """
+    How a fresh stage is made for each attempt.
+
+    Made of what users write in a list of stages: a factory (a class, or any
+    callable without arguments), a registered name, or an attrs instance,
+    whose settings each attempt copies and whose state it does not.
+    """
+
+    name: str
+    make: Callable[[], Any]
+
+    @classmethod
+    def of(cls, entry: Any) -> Recipe:
+        """
+        Read one entry of a list of stages.
+
+        Raises:
+            MisuseError: *entry* is none of the three; nothing was called yet.
+        """
+        if isinstance(entry, str):
+            return attrs.evolve(cls.of(load_stage(entry)), name=entry)
+        if attrs.has(type(entry)):
+            return cls(type(entry).__name__, lambda: attrs.evolve(entry))
+        if not callable(entry) or not _takes_nothing(entry):
+            raise MisuseError(
+                f"expected a stage factory (a class, or a callable without arguments) or a "
+                f"registered name; got {entry!r}; a stage holds the state of one attempt, so "
+                f"pass what makes it: `lambda: ...`"
+            )
+        return cls(getattr(entry, "__name__", type(entry).__name__), cast("Any", entry))
+
+    def fresh(self) -> Any:
+        """
+        Make the stage of one attempt.
+
+        Raises:
+            MisuseError: what the factory gives is no stage.
+        """
+        stage = self.make()
+        if not callable(stage):
+            raise MisuseError(
+                f"expected stage {self.name!r} to be made callable; the factory gave {stage!r}; "
+                "a stage is `(event) -> events`, or `async (source, sink)`"
+            )
+        return stage
+
+
+def is_async(stage: Any) -> bool:
+    """Whether *stage* is an `AsyncStage`."""
+    return inspect.iscoroutinefunction(stage) or inspect.iscoroutinefunction(
+        getattr(type(stage), "__call__", None)  # noqa: B004 (the method itself is asked about)
+    )
+
+
+def _takes_nothing(entry: Any) -> bool:
+    try:
+        inspect.signature(entry).bind()
+    except TypeError:
+        return False
+    except ValueError:  # a builtin without a signature: let the call tell
+        return True
+    return True

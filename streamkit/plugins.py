@@ -1,0 +1,43 @@
+"""Entry points: stages by name. Installing a package activates nothing."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from .errors import MisuseError
+
+__all__ = ["STAGES", "load_stage"]
+
+STAGES = "streamkit.stages"
+"""The entry-point group under which packages register stage factories."""
+
+
+def load_stage(name: str) -> Any:
+    """
+    Load the stage factory of that name.
+
+    Args:
+        name: ``package.module:factory``, or a name registered under `STAGES`.
+
+    Raises:
+        MisuseError: there is none, or it cannot be imported.
+    """
+    try:
+        if ":" in name:
+            module, _, path = name.partition(":")
+            found: Any = importlib.import_module(module)
+            for part in path.split("."):
+                found = getattr(found, part)
+            return found
+        registered = entry_points(group=STAGES)
+        if name in registered.names:
+            return registered[name].load()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MisuseError(f"expected stage {name!r} to be importable; got: {error}") from error
+    known = ", ".join(sorted(registered.names)) or "none"
+    raise MisuseError(
+        f"expected a registered stage or 'package.module:factory'; got {name!r}; "
+        f"registered here: {known}"
+    )

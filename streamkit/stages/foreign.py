@@ -1,0 +1,77 @@
+"""Other people's exceptions, mapped to ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..errors import MalformedStream, MisuseError, Stalled, StreamkitError, TransportError, excerpt
+
+__all__ = ["CLASSES", "ROOTS", "map_foreign"]
+
+ROOTS: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "anyio", "ssl"})
+"""Modules whose exceptions are known, by the root of their name."""
+
+_Make = Callable[[str, float], StreamkitError]
+
+
+def _transport(said: str, _connect: float) -> StreamkitError:
+    return TransportError(f"the connection failed: {said}")
+
+
+def _stalled(_said: str, connect: float) -> StreamkitError:
+    return Stalled("connect", connect)
+
+
+def _malformed(said: str, _connect: float) -> StreamkitError:
+    return MalformedStream(f"the body cannot be decoded: {said}")
+
+
+def _misuse(said: str, _connect: float) -> StreamkitError:
+    return MisuseError(f"the HTTP client refused the request: {said}; check base_url and http")
+
+
+CLASSES: Final[dict[str, _Make]] = {
+    "ConnectTimeout": _stalled,
+    "PoolTimeout": _stalled,
+    "DecodingError": _malformed,
+    "TransportError": _transport,
+    "NetworkError": _transport,
+    "ProtocolError": _transport,
+    "TimeoutException": _transport,
+    "ProxyError": _transport,
+    "UnsupportedProtocol": _misuse,
+    "InvalidURL": _misuse,
+    "CookieConflict": _misuse,
+    "TooManyRedirects": _transport,
+    "RequestError": _transport,
+    "HTTPError": _transport,
+    "StreamError": _transport,
+    "BrokenResourceError": _transport,
+    "ClosedResourceError": _transport,
+    "EndOfStream": _transport,
+    "BusyResourceError": _transport,
+    "SSLError": _transport,
+    "OSError": _transport,
+}
+"""By class name, the nearest ancestor first: what an exception becomes."""
+
+
+def map_foreign(error: Exception, connect: float, secrets: tuple[str, ...] = ()) -> Exception:
+    """
+    Map an exception of the HTTP client, the socket or TLS to the error tree.
+
+    Args:
+        error: as it was raised; ours, and a stranger's, pass unchanged.
+        connect: the connect clock's setting, in seconds, for the message.
+        secrets: values that no message may quote.
+    """
+    root = type(error).__module__.partition(".")[0]
+    if root not in ROOTS and not isinstance(error, OSError):
+        return error
+    said = f"{type(error).__name__}: {excerpt(error, *secrets)}".rstrip(": ")
+    for ancestor in type(error).__mro__:
+        make = CLASSES.get(ancestor.__name__)
+        if make is not None:
+            return make(said, connect)
+    return TransportError(f"the HTTP client raised {said}")

@@ -1,0 +1,48 @@
+"""Which text a watcher may see once the turn is a tool call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import attrs
+
+from ..events import Event, TextDelta, ToolCallDelta, ToolCallStarted
+
+__all__ = ["Suppressor"]
+
+
+@attrs.define(eq=False)
+class Suppressor:
+    """
+    Hide the text that comes after a tool call began, per choice.
+
+    Text before it is shown. What is hidden is in the response all the same,
+    as long as the accumulator stands before.
+    """
+
+    mode: Literal["after_tool", "off"] = attrs.field(
+        default="after_tool", validator=attrs.validators.in_(("after_tool", "off"))
+    )
+    _calling: set[int] = attrs.field(factory=set, init=False)
+
+    def __call__(self, event: Event) -> Sequence[Event]:
+        """Give the event, or nothing where it is text behind a tool call."""
+        return self.batch([event])
+
+    def batch(self, events: list[Event]) -> list[Event]:
+        """Give what may be seen of one read; untouched while no tool was called."""
+        if not self._calling and not any(_calls_a_tool(event) for event in events):
+            return events
+        return [event for event in events if self._passes(event)]
+
+    def _passes(self, event: Event) -> bool:
+        if self.mode == "off":
+            return True
+        if isinstance(event, ToolCallStarted | ToolCallDelta):
+            self._calling.add(event.choice)
+        return not (type(event) is TextDelta and event.choice in self._calling)
+
+
+def _calls_a_tool(event: Event) -> bool:
+    return event.channel == "tool_calls"

@@ -1,0 +1,44 @@
+"""The source that streams: sends the request, and yields frames as they come."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+import httpx
+
+from ..dialects import Dialect, HttpCall
+from ..framing import Ended
+from ..pipeline import Emit, Taps
+from .endpoint import Endpoint
+
+__all__ = ["Transport", "open_http"]
+
+
+@attrs.define(eq=False)
+class Transport:
+    """
+    Send the streaming call, and yield the frames of its body as they come.
+
+    Whatever framing the provider answers with is read: the body's first
+    bytes decide. One that ignores ``stream`` and sends a whole JSON body has
+    answered too.
+    """
+
+    http: Any
+    """An ``httpx.AsyncClient`` or anything of its shape; never closed here."""
+    endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
+    buffered: ClassVar[bool] = False
+
+    def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
+        """Ask the dialect how a streaming call is sent."""
+        return dialect.streaming(request)
+
+    async def fetch(self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /) -> Ended:
+        """Send the call and emit the frames of each read (see `Endpoint.fetch`)."""
+        return await self.endpoint.fetch(self.http, call, emit, taps, accept="text/event-stream")
+
+
+def open_http() -> Any:
+    """Open the HTTP client of those who bring none. Its clocks are off: `Limits` has them."""
+    return httpx.AsyncClient(timeout=None)  # noqa: S113 (each request brings its own)

@@ -1,0 +1,91 @@
+"""A run's callbacks at work: told in order, never in the producer's way."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+import anyio
+import attrs
+
+from ..events import Terminal
+from ..logger import log
+from ..logs import Cursor
+from .callbacks import Dispatcher
+from .run import Run
+
+__all__ = ["Audience"]
+
+
+@attrs.define(eq=False)
+class Audience:
+    """
+    A run's callbacks: one more subscriber, in a task of its own.
+
+    One that raises is isolated and logged once; one that hangs after the end
+    is let go after *finalise* seconds of one call.
+    """
+
+    run: Run
+    finalise: float
+    _dispatcher: Dispatcher = attrs.field(init=False)
+    _cursor: Cursor | None = attrs.field(default=None, init=False)
+    _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    _left: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._dispatcher = Dispatcher(self.run.callbacks)
+
+    def seat(self) -> None:
+        """Attach, before the first event."""
+        self._cursor = self.run.subscribe()
+
+    async def listen(self) -> None:
+        """Tell the callbacks every event, to the end."""
+        assert self._cursor is not None  # noqa: S101
+        try:
+            with self._scope:
+                async with self._cursor as events:
+                    async for event in events:
+                        await self._dispatcher.tell(event)
+        except Exception as error:  # noqa: BLE001 (a subscriber's exception is its own)
+            self._isolate(error)
+        finally:
+            self._left.set()
+
+    async def told(self) -> None:
+        """Wait until all was told; a callback that hangs is let go."""
+        while not self._left.is_set():
+            before = self._dispatcher.calls
+            with anyio.move_on_after(self.finalise):
+                await self._left.wait()
+            if not self._left.is_set() and self._dispatcher.calls == before:
+                log.warning("a callback hung and was detached", run=self.run.id)
+                self._scope.cancel()
+                await self._left.wait()
+
+    async def hear(self, outcome: Terminal) -> None:
+        """Tell ``on_result`` first of all, for at most *finalise* seconds."""
+        hook: Callable[[Terminal], Awaitable[object] | object] | None = self.run.callbacks.on_result
+        if hook is None:
+            return
+        try:
+            with anyio.move_on_after(self.finalise) as scope:
+                result = hook(outcome)
+                if inspect.isawaitable(result):
+                    await result
+            if scope.cancelled_caught:
+                log.warning("on_result hung and was left", run=self.run.id, seconds=self.finalise)
+        except Exception as error:  # noqa: BLE001 (the outcome was decided before)
+            log.warning("on_result raised", run=self.run.id, error=type(error).__name__)
+
+    def _isolate(self, error: Exception) -> None:
+        fails = self.run.callbacks.on_error == "fail"
+        log.warning(
+            "a callback raised and was detached",
+            run=self.run.id,
+            error=type(error).__name__,
+            exc_info=error,
+        )
+        if fails:
+            self.run.scope.cancel()

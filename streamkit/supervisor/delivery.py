@@ -1,0 +1,117 @@
+"""The log's only writer: what watchers are told, and that it is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import attrs
+
+from ..events import (
+    Event,
+    Rerouted,
+    ResponseStarted,
+    Terminal,
+    TextDelta,
+    ToolCallCompleted,
+    is_visible,
+)
+from ..pipeline import Log
+from ..policy import Comparison, Ledger
+
+__all__ = ["Delivery"]
+
+
+@attrs.define(eq=False)
+class Delivery:
+    """
+    Write a run's events to its log; delivered means appended.
+
+    What comes before an attempt's first visible event is held back, so that
+    a failure before it leaves no trace. A later attempt is compared with
+    what was delivered, as it arrives. Completed tool calls wait for the whole
+    answer's evidence, so nothing a caller acts on is ever taken back.
+    """
+
+    log: Log
+    hold_events: int
+    on_first_text: Callable[[], None]
+    """Called once, when the first text is delivered."""
+    _ledger: Ledger = attrs.field(factory=Ledger, init=False)
+    _epoch: int = attrs.field(default=0, init=False)
+    _held: list[Event] | None = attrs.field(default=None, init=False)
+    """What is held back; None once the attempt showed something."""
+    _comparison: Comparison | None = attrs.field(default=None, init=False)
+    _calls: list[Event] = attrs.field(factory=list, init=False)
+    _started: bool = attrs.field(default=False, init=False)
+    _texted: bool = attrs.field(default=False, init=False)
+
+    def begin(self) -> None:
+        """Begin an attempt: what an older one may still say is refused from now on."""
+        self._epoch = self.log.begin()
+        self._held = []
+        self._calls.clear()
+        self._comparison = self._ledger.compare() if self._ledger else None
+
+    def reroute(self, code: str, attempt: int) -> None:
+        """Tell that the next attempt takes over."""
+        self.log.append(self._epoch, (Rerouted(code, attempt),))
+
+    def deliver(self, batch: list[Event]) -> None:
+        """Take what came out of the stages; the terminal, last, completes the attempt."""
+        if batch[-1].terminal:
+            self._release(batch[:-1])
+            self._complete()
+        elif self._held is None and self._comparison is None:
+            self._append(batch)
+        else:
+            self._release(batch)
+
+    def end(self, terminal: Terminal) -> None:
+        """Append the run's one terminal event."""
+        self.log.append(self._epoch, (terminal,))
+
+    def _release(self, batch: Iterable[Event]) -> None:
+        """Take a batch while something is held back, or must be compared."""
+        for event in batch:
+            if isinstance(event, ToolCallCompleted):
+                self._calls.append(event)
+            elif self._held is None:
+                self._append(self._compared((event,)))
+            else:
+                self._held.append(event)
+                if is_visible(event) or len(self._held) >= self.hold_events:
+                    self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held or [], None
+        self._append(self._compared(held))
+
+    def _complete(self) -> None:
+        if self._held is not None:
+            self._let_go()
+        if self._comparison is not None:
+            self._append(list(self._comparison.end()))
+        self._append(self._calls)
+
+    def _compared(self, events: Iterable[Event]) -> list[Event]:
+        return list(chain.from_iterable(self._once(event) for event in events))
+
+    def _once(self, event: Event) -> Iterator[Event]:
+        """Give what is new about *event* to those who saw the attempt before."""
+        if isinstance(event, ResponseStarted):
+            if self._started:
+                return
+            self._started = True
+        if self._comparison is None:
+            yield event
+        else:
+            yield from self._comparison.feed(event)
+
+    def _append(self, events: list[Event]) -> None:
+        if not events or not self.log.append(self._epoch, events):
+            return
+        self._ledger.record(events)
+        if not self._texted and any(type(event) is TextDelta for event in events):
+            self._texted = True
+            self.on_first_text()

@@ -1,0 +1,180 @@
+"""One request on its way: the handle of those who wait for it and watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
+
+import anyio
+import attrs
+
+from ..errors import MisuseError
+from ..events import (
+    Event,
+    ResponseCancelled,
+    ResponseCompleted,
+    ResponseFailed,
+    Retracted,
+    Terminal,
+    TextDelta,
+)
+from ..logs import Cursor
+from ..response import Response
+from .callbacks import Callbacks
+
+__all__ = ["Run", "RunScope", "Texts"]
+
+
+@attrs.define(eq=False)
+class Run:
+    """
+    One request on its way.
+
+    Iterate it for every event, the terminal last, also where it failed; or
+    take `text`, or only wait for `response`. It proceeds whether anybody
+    watches or not. It is one cursor of its log: a second loop goes on where
+    the first stopped; others `subscribe`.
+    """
+
+    id: str
+    log: Any
+    callbacks: Callbacks
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    done: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    """Set when the run has ended, and its connection is closed."""
+    outcome: Terminal | None = attrs.field(default=None, init=False)
+    told: Callable[[], Awaitable[None]] | None = attrs.field(default=None, init=False)
+    """Waits until the callbacks were told all."""
+    _cursor: Cursor | None = attrs.field(default=None, init=False)
+    _looping: bool = attrs.field(default=False, init=False)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._looping:
+            raise MisuseError(
+                "expected one loop over a run at a time; two tasks read it; give each its own "
+                "cursor: run.subscribe()"
+            )
+        if self._cursor is None:
+            self._cursor = self.log.subscribe()
+        self._looping = True
+        try:
+            return await self._cursor.__anext__()
+        except StopAsyncIteration:
+            await self._cursor.aclose()
+            raise
+        finally:
+            self._looping = False
+
+    def text(self) -> Texts:
+        """
+        Give the answer's text, piece by piece.
+
+        A retraction cannot be said in text: the seam stands where it was.
+        The end of a failed run raises its error.
+        """
+        return Texts(self)
+
+    async def response(self) -> Response:
+        """
+        Wait for the answer.
+
+        Returns:
+            The response; of a run that was cancelled, what came of it.
+
+        Raises:
+            StreamkitError: the run failed; what the buffered call raised, with
+                the streaming error as its ``__cause__``.
+        """
+        await self.done.wait()
+        if self.told is not None:
+            await self.told()
+        if isinstance(self.outcome, ResponseFailed):
+            raise self.outcome.error
+        assert isinstance(self.outcome, ResponseCompleted | ResponseCancelled)  # noqa: S101
+        return self.outcome.response or Response()
+
+    async def cancel(self) -> None:
+        """Cancel the run, and wait until its connection is closed. What came is kept."""
+        self.scope.cancel()
+        await self.done.wait()
+
+    def subscribe(
+        self, after: str | None = None, policy: Any = "coalesce", heartbeat: float | None = None
+    ) -> Cursor:
+        """
+        Give a cursor of one's own, attached until it is closed.
+
+        Args:
+            after: the id of the last event already seen; None is from the start.
+            policy: what happens when it does not keep up: ``coalesce``,
+                ``block``, ``drop_deltas``, ``disconnect``, or one of
+                `streamkit.logs` with its settings.
+            heartbeat: seconds of silence after which it is given a `Heartbeat`.
+        """
+        return self.log.subscribe(after=after, policy=policy, heartbeat=heartbeat)  # type: ignore[no-any-return]
+
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether anybody watches: a callback, a cursor, or a loop over the run."""
+        return bool(self.log.subscribers)
+
+
+@attrs.define(eq=False)
+class Texts:
+    """The text of a run, piece by piece."""
+
+    _run: Run
+    _shown: bool = False
+    _torn: bool = False
+    _pending: str | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        if self._pending is not None:
+            text, self._pending = self._pending, None
+            return text
+        async for event in self._run:
+            if isinstance(event, ResponseFailed):
+                raise event.error
+            if isinstance(event, Retracted) and event.channel == "text" and event.choice == 0:
+                self._torn = self._shown
+            elif isinstance(event, TextDelta) and event.choice == 0:
+                return self._piece(event.text)
+        raise StopAsyncIteration
+
+    def _piece(self, text: str) -> str:
+        self._shown = True
+        if self._torn:
+            self._torn, self._pending = False, text
+            return self._run.callbacks.seam
+        return text
+
+
+@attrs.define(eq=False)
+class RunScope:
+    """A run for as long as its ``async with``: leaving cancels it, and waits."""
+
+    _start: Callable[[], Run]
+    _run: Run | None = attrs.field(default=None, init=False)
+
+    async def __aenter__(self) -> Run:
+        if self._run is not None:
+            raise MisuseError(
+                "expected a stream to be entered once; it was entered again; call stream() anew"
+            )
+        self._run = self._start()
+        return self._run
+
+    async def __aexit__(self, *exc: object) -> None:
+        run = self._run
+        assert run is not None  # noqa: S101
+        # Shielded: the provider's connection is closed before the caller goes
+        # on. Limits.finalise bounds each wait of a cancelled run.
+        with anyio.CancelScope(shield=True):
+            run.scope.cancel()
+            await run.done.wait()

@@ -1,0 +1,208 @@
+"""Who owns the runs: catches any exception, and reroutes to the buffered call."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from ..errors import MisuseError, StreamkitError, excerpt
+from ..events import (
+    ResponseCancelled,
+    ResponseCompleted,
+    ResponseFailed,
+    Terminal,
+)
+from ..framing import encode
+from ..limits import Limits
+from ..logger import log
+from ..pipeline import Clock, Pipeline, Source, SystemClock
+from ..policy import ReroutePolicy
+from ..response import Response
+from .attempt import Attempt
+from .audience import Audience
+from .callbacks import Callbacks
+from .delivery import Delivery
+from .run import Run, RunScope
+from .timeline import Timeline
+from .watch import Watch
+
+__all__ = ["Supervisor"]
+
+_UNOPENED = (
+    "expected the client to be open; it is not; write `async with streamkit.Client(...) as client:` "
+    "around its use"
+)
+
+
+@attrs.define(eq=False)
+class Supervisor:
+    """
+    Own the attempts of every run.
+
+    Any ``Exception`` inside a streaming attempt, a stage's bug included, is
+    logged at INFO and the request goes to the buffered source; if that fails
+    too, its error counts, with the streaming error as its ``__cause__``.
+    Cancellation is no exception: it is never rerouted.
+    """
+
+    buffered: Source | None = None
+    """What a failed stream is rerouted to; None reroutes nothing."""
+    limits: Limits = attrs.field(factory=Limits, kw_only=True)
+    reroute: ReroutePolicy = attrs.field(factory=ReroutePolicy, kw_only=True)
+    clock: Clock = attrs.field(factory=SystemClock, kw_only=True)
+    _pipeline: Pipeline | None = attrs.field(default=None, init=False)
+    _tasks: TaskGroup | None = attrs.field(default=None, init=False)
+    _watch: Watch | None = attrs.field(default=None, init=False)
+    _runs: set[Run] = attrs.field(factory=set, init=False)
+
+    async def open(self, pipeline: Pipeline, /) -> None:
+        """Open the task group the runs of *pipeline* live in."""
+        if self._tasks is not None:
+            raise MisuseError("expected to be opened once; it is open already; share it as it is")
+        tasks = anyio.create_task_group()
+        await tasks.__aenter__()
+        self._pipeline, self._tasks = pipeline, tasks
+        self._watch = Watch(self.limits, self.clock)
+        tasks.start_soon(self._watch.run)
+
+    async def aclose(self) -> None:
+        """Cancel the runs, wait until their connections are closed, and close the group."""
+        tasks, self._tasks = self._tasks, None
+        if tasks is None:
+            return
+        try:
+            with anyio.CancelScope(shield=True):
+                for run in list(self._runs):
+                    run.scope.cancel()
+                for run in list(self._runs):
+                    await run.done.wait()
+        finally:
+            tasks.cancel_scope.cancel()
+            # No exception is passed in, so none of the user's is ever wrapped.
+            await tasks.__aexit__(None, None, None)
+
+    def stream(self, request: Mapping[str, Any], /, **callbacks: Any) -> RunScope:
+        """Give a run as a context manager: it lives as long as its ``async with``."""
+        body, told = self._checked(request), Callbacks.of(callbacks)
+        return RunScope(lambda: self._begin(body, told, None))
+
+    def start(
+        self, request: Mapping[str, Any], /, run_id: str | None = None, **callbacks: Any
+    ) -> Run:
+        """Give a run that outlives its caller: it ends by itself, or with the client."""
+        return self._begin(self._checked(request), Callbacks.of(callbacks), run_id)
+
+    def _checked(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self._tasks is None:
+            raise MisuseError(_UNOPENED)
+        try:
+            encode(dict(request))
+        except (TypeError, ValueError) as error:
+            raise MisuseError(
+                "expected the provider's own request as a JSON object; got "
+                f"{excerpt(repr(request))} ({error}); pass a dict of plain values"
+            ) from error
+        return dict(request)
+
+    def _begin(self, request: dict[str, Any], callbacks: Callbacks, run_id: str | None) -> Run:
+        if self._tasks is None or self._pipeline is None:
+            raise MisuseError(_UNOPENED)
+        id_ = run_id or secrets.token_hex(16)
+        run = Run(id_, self._pipeline.fanout.open_log(id_), callbacks)
+        audience = Audience(run, self.limits.finalise)
+        if callbacks.subscribe:
+            audience.seat()
+            self._tasks.start_soon(audience.listen)
+            run.told = audience.told
+        self._runs.add(run)
+        self._tasks.start_soon(self._main, run, request, audience)
+        return run
+
+    async def _main(self, run: Run, request: dict[str, Any], audience: Audience) -> None:
+        """Run to the one outcome, whatever happens on the way."""
+        timeline = Timeline(self.clock.now())
+        delivery = Delivery(
+            run.log,
+            self.limits.hold_events,
+            on_first_text=lambda: timeline.saw_text(self.clock.now()),
+        )
+        attempts: list[Attempt] = []
+        outcome: Terminal | None = None
+        try:
+            with run.scope:
+                outcome = await self._supervise(run, request, timeline, delivery, attempts)
+        finally:
+            # Also reached by a cancellation from outside the run's own scope.
+            if outcome is None:
+                outcome = ResponseCancelled(_partial(attempts, cancelled=True))
+            outcome = self._timed(outcome, timeline, rerouted=len(attempts) > 1)
+            with anyio.CancelScope(shield=True):
+                await audience.hear(outcome)
+            delivery.end(outcome)
+            run.outcome = outcome
+            self._runs.discard(run)
+            run.done.set()
+
+    async def _supervise(
+        self,
+        run: Run,
+        request: dict[str, Any],
+        timeline: Timeline,
+        delivery: Delivery,
+        attempts: list[Attempt],
+    ) -> Terminal:
+        assert self._pipeline is not None  # noqa: S101
+        pipeline = self._pipeline
+        try:
+            return await self._attempt(pipeline.source, request, timeline, delivery, attempts)
+        except Exception as error:  # noqa: BLE001 (the contract: any exception reroutes)
+            if self.buffered is None or not self.reroute.when(error):
+                return ResponseFailed(error, _partial(attempts))
+            first = error
+        code = getattr(first, "code", StreamkitError.code)
+        log.info("streaming failed; rerouted to the buffered call", run=run.id, code=code)
+        delivery.reroute(code, len(attempts) + 1)
+        try:
+            return await self._attempt(self.buffered, request, timeline, delivery, attempts)
+        except Exception as error:  # noqa: BLE001
+            error.__cause__ = first
+            return ResponseFailed(error, _partial(attempts))
+
+    async def _attempt(
+        self,
+        source: Source,
+        request: dict[str, Any],
+        timeline: Timeline,
+        delivery: Delivery,
+        attempts: list[Attempt],
+    ) -> Terminal:
+        assert self._pipeline is not None  # noqa: S101
+        assert self._watch is not None  # noqa: S101
+        attempt = Attempt(source, request, self.limits, self.clock, timeline, self._watch, delivery)
+        attempts.append(attempt)
+        return ResponseCompleted(await attempt.run(self._pipeline))
+
+    def _timed(self, outcome: Terminal, timeline: Timeline, *, rerouted: bool) -> Terminal:
+        assert isinstance(outcome, ResponseCompleted | ResponseFailed | ResponseCancelled)  # noqa: S101
+        response = attrs.evolve(
+            outcome.response or Response(),
+            rerouted=rerouted,
+            timings=timeline.timings(self.clock.now()),
+        )
+        outcome = attrs.evolve(outcome, response=response)
+        if isinstance(outcome, ResponseCompleted):
+            outcome = attrs.evolve(outcome, evidence=response.evidence)
+        return outcome
+
+
+def _partial(attempts: list[Attempt], *, cancelled: bool = False) -> Response:
+    """Give as much of the answer as came: of the newest attempt that has content."""
+    partials = [p for attempt in attempts if (p := attempt.partial()) is not None]
+    telling = (p for p in reversed(partials) if p.choices)
+    partial = next(telling, partials[-1] if partials else Response())
+    return attrs.evolve(partial, finish="cancelled") if cancelled else partial
