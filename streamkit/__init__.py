@@ -75,6 +75,7 @@ __all__ = [
     "Suppressor",
     "Timings",
     "ToolCall",
+    "Transport",
     "TransportError",
     "TruncatedStream",
     "Usage",

@@ -78,7 +78,9 @@ class Client:
         self._own_http = http is None
         self._http = http
         self._stages = _arranged(stages or ())
-        self._endpoint = _endpoint(self._dialect, base_url, http, api_key, headers, params)
+        self._endpoint = _endpoint(
+            self._dialect, http, base_url=base_url, api_key=api_key, headers=headers, params=params
+        )
         self._limits = limits if limits is not None else Limits()
         self._reroute = reroute if reroute is not None else ReroutePolicy()
         self._clock = clock if clock is not None else SystemClock()
@@ -193,8 +195,9 @@ def _is(entry: Any, kind: type) -> bool:
 
 def _endpoint(
     dialect: Dialect,
-    base_url: str | None,
     http: Any,
+    *,
+    base_url: str | None,
     api_key: str | None,
     headers: Mapping[str, str] | None,
     params: Mapping[str, str] | None,

@@ -182,7 +182,7 @@ class Citation(ContentEvent):
 
 @attrs.frozen
 class StepStarted(ContentEvent):
-    """A step of an agent's turn began (inference, tool_execution, shield_call, memory_retrieval)."""
+    """A step of an agent's turn began: inference, tool_execution, shield_call, memory_retrieval."""
 
     channel = "steps"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 __all__ = ["Limits"]
 
-_positive = attrs.validators.gt(0)
+_positive: Any = attrs.validators.gt(0)
 
 
 @attrs.frozen(kw_only=True)

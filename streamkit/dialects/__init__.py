@@ -6,6 +6,8 @@ One file per provider API, pure: frames to events, buffered JSON to events.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import MisuseError
 from .answer import Answer, CallFold, ChoiceFold
 from .dialect import Decoder, Dialect, HttpCall
@@ -25,7 +27,7 @@ __all__ = [
     "read_error",
 ]
 
-_DIALECTS: dict[str, type[Dialect]] = {OpenAIChat.name: OpenAIChat}
+_DIALECTS: dict[str, Callable[[], Dialect]] = {OpenAIChat.name: OpenAIChat}
 
 
 def get_dialect(dialect: str | Dialect) -> Dialect:

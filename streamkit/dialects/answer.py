@@ -103,7 +103,7 @@ class Answer:
         """Give the choices by index."""
         return [self.choices[index] for index in sorted(self.choices)]
 
-    def _started(self, event: ResponseStarted) -> None:
+    def fold_started(self, event: ResponseStarted) -> None:
         self.id = self.id or event.id
         self.model = self.model or event.model
         overlay(self.extra, event.extra)
@@ -113,17 +113,17 @@ class Answer:
         self.content = True
         self.choice(event.choice).text.append(event.text)
 
-    def _reasoning(self, event: ReasoningDelta) -> None:
+    def fold_reasoning(self, event: ReasoningDelta) -> None:
         self.content = True
         choice = self.choice(event.choice)
         choice.reasoning.append(event.text)
         choice.reasoning_field = choice.reasoning_field or event.field
 
-    def _refusal(self, event: RefusalDelta) -> None:
+    def fold_refusal(self, event: RefusalDelta) -> None:
         self.content = True
         self.choice(event.choice).refusal.append(event.text)
 
-    def _call(self, event: ToolCallStarted | ToolCallDelta) -> None:
+    def fold_call(self, event: ToolCallStarted | ToolCallDelta) -> None:
         self.content = True
         call = self.choice(event.choice).call(event.call)
         call.id = call.id or event.id
@@ -132,20 +132,20 @@ class Answer:
             call.fragments.append(event.arguments)
         merge(call.extra, event.extra)
 
-    def _citation(self, event: Citation) -> None:
+    def fold_citation(self, event: Citation) -> None:
         self.content = True
         self.choice(event.choice).citations.append(event.citation)
 
-    def _finished(self, event: Finished) -> None:
+    def fold_finished(self, event: Finished) -> None:
         choice = self.choice(event.choice)
         choice.finish_reason = event.reason
         merge(choice.extra, event.extra)
 
-    def _usage(self, event: UsageReported) -> None:
+    def fold_usage(self, event: UsageReported) -> None:
         self.usage = self.usage or {}
         overlay(self.usage, event.extra)
 
-    def _metadata(self, event: Metadata) -> None:
+    def fold_metadata(self, event: Metadata) -> None:
         if event.choice is None:
             self.id = self.id or event.extra.get("id") or ""
             self.model = self.model or event.extra.get("model") or ""
@@ -157,14 +157,14 @@ class Answer:
 
 
 _FOLDS: Final[dict[type[Event], Callable[[Answer, Any], None]]] = {
-    ResponseStarted: Answer._started,
+    ResponseStarted: Answer.fold_started,
     TextDelta: Answer.add_text,
-    ReasoningDelta: Answer._reasoning,
-    RefusalDelta: Answer._refusal,
-    ToolCallStarted: Answer._call,
-    ToolCallDelta: Answer._call,
-    Citation: Answer._citation,
-    Finished: Answer._finished,
-    UsageReported: Answer._usage,
-    Metadata: Answer._metadata,
+    ReasoningDelta: Answer.fold_reasoning,
+    RefusalDelta: Answer.fold_refusal,
+    ToolCallStarted: Answer.fold_call,
+    ToolCallDelta: Answer.fold_call,
+    Citation: Answer.fold_citation,
+    Finished: Answer.fold_finished,
+    UsageReported: Answer.fold_usage,
+    Metadata: Answer.fold_metadata,
 }

@@ -37,7 +37,7 @@ def settle(fragments: Sequence[str]) -> str:
     before the end.
     """
     joined = "".join(fragments)
-    if len(fragments) < 2 or is_json(joined) or not is_json(fragments[-1]):
+    if len(fragments) <= 1 or is_json(joined) or not is_json(fragments[-1]):
         return joined
     last = fragments[-1]
     cumulative = all(later.startswith(earlier) for earlier, later in pairwise(fragments))

@@ -66,7 +66,9 @@ class Decoder(Protocol):
 class Dialect(Protocol):
     """One provider API. Never awaits, knows no clock."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is chosen by."""
 
     def streaming(self, request: Mapping[str, Any], /) -> HttpCall:
         """Say how the streaming call for *request* is sent."""

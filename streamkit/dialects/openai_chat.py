@@ -318,8 +318,7 @@ class OpenAIChatDecoder:
         if role and role != "assistant":
             delta["role"] = role
         self._tools(delta, index, out)
-        for citation in delta.pop("annotations", None) or ():
-            out.append(Citation(citation, index))
+        out.extend(Citation(c, index) for c in delta.pop("annotations", None) or ())
         extra = {k: v for k, v in delta.items() if v is not None or self._is_news(index, k)}
         if extra:
             out.append(Metadata(extra, index, message=True))

@@ -41,15 +41,12 @@ class ArrayItems(Framer):
     def _cut(self, chunk: bytes) -> Iterator[Frame]:
         self._held += chunk
         while (value := self._next()) is not None:
-            if len(value) > self.max_frame_bytes:
-                raise too_large("a value", self.max_frame_bytes)
             if value:
                 yield Frame(value)
         del self._held[: self._start]
         self._at -= self._start
         self._start = 0
-        if len(self._held) > self.max_frame_bytes:
-            raise too_large("a value", self.max_frame_bytes)
+        self._check(len(self._held))
 
     def _next(self) -> bytes | None:
         """Scan to the end of a value (b"" where there was none); None: no more to scan."""
@@ -98,9 +95,14 @@ class ArrayItems(Framer):
         return match.end() if match else self._at
 
     def _take(self, end: int) -> bytes:
+        self._check(end - self._start)
         value = bytes(self._held[self._start : end]).strip()
         self._start = self._at
         return value
+
+    def _check(self, size: int) -> None:
+        if size > self.max_frame_bytes:
+            raise too_large("a value", self.max_frame_bytes)
 
     def _finish(self) -> Iterator[Frame]:
         if self._depth and (rest := bytes(self._held[self._start :]).strip()):

@@ -108,7 +108,8 @@ class Line:
                     outlet = self._end if last else partial(_send, links[number])
                     if isinstance(part, tuple):
                         before, after = links[number - 1], links[number]
-                        tasks.start_soon(run_async_stage, *part, before.source, after.sink)
+                        name, stage = part
+                        tasks.start_soon(run_async_stage, name, stage, before.source, after.sink)
                         continue
                     segment = Segment.of(part, outlet)
                     segments.append(segment)

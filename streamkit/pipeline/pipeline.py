@@ -40,7 +40,7 @@ class Pipeline:
     The stages of every attempt, in order, and who supervises them::
 
         Pipeline(
-            [Transport(http), ChunkParser("openai-chat"), Accumulator(), Suppressor(), EventFanout()],
+            [Transport(http), ChunkParser("openai-chat"), Accumulator(), EventFanout()],
             supervisor=Supervisor(Buffered(http)),
         )
 

@@ -18,7 +18,7 @@ __all__ = ["Over", "Segment"]
 Outlet = Callable[[Item], Awaitable[None]]
 
 
-class Over(Exception):  # noqa: N818 (no error: the answer ended before the body did)
+class Over(Exception):
     """Nobody needs what the source would still read."""
 
 

@@ -103,8 +103,9 @@ class AsyncStage(Protocol):
 class Source(Protocol):
     """What fetches an answer: the transport, or the buffered call."""
 
-    buffered: bool
-    """Whether this is the buffered call: it has a clock of its own."""
+    @property
+    def buffered(self) -> bool:
+        """Whether this is the buffered call: it has a clock of its own."""
 
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Say how *request* is sent."""

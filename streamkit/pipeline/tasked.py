@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -96,10 +97,8 @@ async def run_async_stage(
 
 
 async def _tell(sink: MemoryObjectSendStream[Item], broken: Broken) -> None:
-    try:
+    with contextlib.suppress(anyio.BrokenResourceError):  # the next stage ended the answer before
         await sink.send(broken)
-    except anyio.BrokenResourceError:
-        pass  # the next stage ended the answer before
 
 
 def _wrap(name: str, error: Exception) -> Broken:

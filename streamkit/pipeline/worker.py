@@ -129,10 +129,10 @@ class ParserWorker(Worker):
         try:
             if type(item) is list:
                 self._feed(item, out)
+            elif isinstance(item, Broken):
+                return self._settle(out, item.error)
             elif isinstance(item, Ended):
                 out.extend(self.decoder.eof(item.residue))
-            else:
-                return self._settle(out, item.error)
         except StreamkitError as error:
             return self._settle(out, error)
         except Exception as error:  # noqa: BLE001 (a bug in a dialect breaks no call)
@@ -155,10 +155,10 @@ class ParserWorker(Worker):
                     self.marks.first_progress = now
                     self.poke()
                 break
-        if out and self.marks.finished is None and any(type(e) is Finished for e in out):
-            if self.decoder.evidence is not None:
-                self.marks.finished = self.now()
-                self.poke()
+        finished = self.marks.finished is None and any(type(e) is Finished for e in out)
+        if finished and self.decoder.evidence is not None:
+            self.marks.finished = self.now()
+            self.poke()
 
     def _settle(self, out: list[Event], error: Exception) -> Sequence[Item]:
         """Judge what broke: evidence of a whole answer pardons what came after it."""

@@ -20,7 +20,7 @@ __all__ = ["Endpoint"]
 _REJECTION_BYTES = 64 * 1024
 """How much of a rejection's body is read (bytes)."""
 _LINGER = 0.05
-"""Seconds to let the body end by itself behind the answer's end, so that its connection lives on."""
+"""Seconds to let a body end by itself behind its answer, so that the connection lives on."""
 _OFF = None
 """The socket's own read and write timeouts: off, since the clock that fires can explain itself."""
 
@@ -128,8 +128,8 @@ class Endpoint:
 def _body(response: Any) -> AsyncIterator[bytes]:
     """Iterate the body as it comes off the wire; decode it where the provider compressed it."""
     encoding = response.headers.get("content-encoding", "identity").lower()
-    body = response.aiter_raw() if encoding in ("", "identity") else response.aiter_bytes()
-    return body  # type: ignore[no-any-return]
+    plain = encoding in ("", "identity")
+    return response.aiter_raw() if plain else response.aiter_bytes()  # type: ignore[no-any-return]
 
 
 async def _leave(response: Any, body: AsyncIterator[bytes], linger: float, seconds: float) -> None:
@@ -139,9 +139,8 @@ async def _leave(response: Any, body: AsyncIterator[bytes], linger: float, secon
     A body read to its end gives its connection back to the pool. Another is
     left by a cancelled read, which takes what has come already, and closes it.
 
-    Args:
-        linger: seconds to let the body end by itself first.
-        seconds: the most that closing may take.
+    It waits *linger* seconds for the body to end by itself first, and takes
+    at most *seconds* in all.
     """
     with anyio.move_on_after(seconds, shield=True):
         with contextlib.suppress(Exception):  # it is being thrown away

@@ -34,8 +34,8 @@ from .watch import Watch
 __all__ = ["Supervisor"]
 
 _UNOPENED = (
-    "expected the client to be open; it is not; write `async with streamkit.Client(...) as client:` "
-    "around its use"
+    "expected the client to be open; it is not; write "
+    "`async with streamkit.Client(...) as client:` around its use"
 )
 
 

@@ -99,14 +99,14 @@ def test_the_done_marker_is_itself(data):
 
 def test_cut_json_is_truncated():
     """JSON that only the end of the body ended was cut off. Quirk 15."""
-    with pytest.raises(TruncatedStream, match="rest of a JSON text.*ended after"):
+    with pytest.raises(TruncatedStream, match=r"rest of a JSON text.*ended after"):
         payloads(Frame('{"a":', cut=True))
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_text_that_is_not_json_is_malformed(whole):
     """A proxy's page is quoted in the error. Quirk 22."""
-    with pytest.raises(MalformedStream, match="expected .*JSON.*got '<html>'"):
+    with pytest.raises(MalformedStream, match=r"expected .*JSON.*got '<html>'"):
         payloads(Frame("<html>", whole=whole))
 
 
