@@ -103,68 +103,76 @@ class Answer:
         """Give the choices by index."""
         return [self.choices[index] for index in sorted(self.choices)]
 
-    def fold_started(self, event: ResponseStarted) -> None:
-        self.id = self.id or event.id
-        self.model = self.model or event.model
-        overlay(self.extra, event.extra)
-
     def add_text(self, event: TextDelta) -> None:
         """Fold in a piece of text: nearly every event is one."""
         self.content = True
         self.choice(event.choice).text.append(event.text)
 
-    def fold_reasoning(self, event: ReasoningDelta) -> None:
-        self.content = True
-        choice = self.choice(event.choice)
-        choice.reasoning.append(event.text)
-        choice.reasoning_field = choice.reasoning_field or event.field
 
-    def fold_refusal(self, event: RefusalDelta) -> None:
-        self.content = True
-        self.choice(event.choice).refusal.append(event.text)
+def _fold_started(answer: Answer, event: ResponseStarted) -> None:
+    answer.id = answer.id or event.id
+    answer.model = answer.model or event.model
+    overlay(answer.extra, event.extra)
 
-    def fold_call(self, event: ToolCallStarted | ToolCallDelta) -> None:
-        self.content = True
-        call = self.choice(event.choice).call(event.call)
-        call.id = call.id or event.id
-        call.name += event.name
-        if isinstance(event, ToolCallDelta) and event.arguments:
-            call.fragments.append(event.arguments)
-        merge(call.extra, event.extra)
 
-    def fold_citation(self, event: Citation) -> None:
-        self.content = True
-        self.choice(event.choice).citations.append(event.citation)
+def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
+    answer.content = True
+    choice = answer.choice(event.choice)
+    choice.reasoning.append(event.text)
+    choice.reasoning_field = choice.reasoning_field or event.field
 
-    def fold_finished(self, event: Finished) -> None:
-        choice = self.choice(event.choice)
-        choice.finish_reason = event.reason
-        merge(choice.extra, event.extra)
 
-    def fold_usage(self, event: UsageReported) -> None:
-        self.usage = self.usage or {}
-        overlay(self.usage, event.extra)
+def _fold_refusal(answer: Answer, event: RefusalDelta) -> None:
+    answer.content = True
+    answer.choice(event.choice).refusal.append(event.text)
 
-    def fold_metadata(self, event: Metadata) -> None:
-        if event.choice is None:
-            self.id = self.id or event.extra.get("id") or ""
-            self.model = self.model or event.extra.get("model") or ""
-            overlay(self.extra, event.extra)
-        elif event.message:
-            merge(self.choice(event.choice).message, event.extra)
-        else:
-            merge(self.choice(event.choice).extra, event.extra)
+
+def _fold_call(answer: Answer, event: ToolCallStarted | ToolCallDelta) -> None:
+    answer.content = True
+    call = answer.choice(event.choice).call(event.call)
+    call.id = call.id or event.id
+    call.name += event.name
+    if isinstance(event, ToolCallDelta) and event.arguments:
+        call.fragments.append(event.arguments)
+    merge(call.extra, event.extra)
+
+
+def _fold_citation(answer: Answer, event: Citation) -> None:
+    answer.content = True
+    answer.choice(event.choice).citations.append(event.citation)
+
+
+def _fold_finished(answer: Answer, event: Finished) -> None:
+    choice = answer.choice(event.choice)
+    choice.finish_reason = event.reason
+    merge(choice.extra, event.extra)
+
+
+def _fold_usage(answer: Answer, event: UsageReported) -> None:
+    answer.usage = answer.usage or {}
+    overlay(answer.usage, event.extra)
+
+
+def _fold_metadata(answer: Answer, event: Metadata) -> None:
+    if event.choice is None:
+        answer.id = answer.id or event.extra.get("id") or ""
+        answer.model = answer.model or event.extra.get("model") or ""
+        overlay(answer.extra, event.extra)
+    elif event.message:
+        merge(answer.choice(event.choice).message, event.extra)
+    else:
+        merge(answer.choice(event.choice).extra, event.extra)
 
 
 _FOLDS: Final[dict[type[Event], Callable[[Answer, Any], None]]] = {
-    ResponseStarted: Answer.fold_started,
+    ResponseStarted: _fold_started,
     TextDelta: Answer.add_text,
-    ReasoningDelta: Answer.fold_reasoning,
-    RefusalDelta: Answer.fold_refusal,
-    ToolCallStarted: Answer.fold_call,
-    ToolCallDelta: Answer.fold_call,
-    Citation: Answer.fold_citation,
-    Finished: Answer.fold_finished,
-    UsageReported: Answer.fold_usage,
-    Metadata: Answer.fold_metadata,
+    ReasoningDelta: _fold_reasoning,
+    RefusalDelta: _fold_refusal,
+    ToolCallStarted: _fold_call,
+    ToolCallDelta: _fold_call,
+    Citation: _fold_citation,
+    Finished: _fold_finished,
+    UsageReported: _fold_usage,
+    Metadata: _fold_metadata,
 }

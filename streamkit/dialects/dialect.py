@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -33,13 +33,14 @@ class Decoder(Protocol):
     def evidence(self) -> str | None:
         """What proves the end so far (see `streamkit.Response.evidence`)."""
 
-    def feed(self, frame: Frame, /) -> Sequence[Event]:
+    def feed(self, frame: Frame, /) -> Iterable[Event]:
         """
         Read the next frame.
 
         Returns:
             The events it holds, often none; `ResponseCompleted`, last, once
-            nothing more can come. A frame it does not know is `Unknown`.
+            nothing more can come. A frame it does not know is `Unknown`. An
+            error behind events of the same frame is raised by the iteration.
 
         Raises:
             InBandError: the frame is the provider's error.

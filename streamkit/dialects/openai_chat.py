@@ -11,12 +11,12 @@ differs: nearly every chunk is a known envelope around a new piece of text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from ..errors import InBandError, MalformedStream, TruncatedStream, excerpt
+from ..errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
 from ..events import (
     Citation,
     Event,
@@ -159,7 +159,7 @@ class OpenAIChatDecoder:
             usage=self._usage_alone,
         )
 
-    def feed(self, frame: Frame, /) -> Sequence[Event]:
+    def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Read the next frame."""
         if frame.whole:
             return self._whole(frame)
@@ -167,13 +167,16 @@ class OpenAIChatDecoder:
             self._done = True
             return self.eof()
         out: list[Event] = []
-        for value in payloads(frame):
-            if type(value) is dict:
-                self._chunk(value, frame, out)
-            elif value == "[DONE]":
-                self._done = True
-            else:
-                out.append(Unknown(value, frame.event))
+        try:
+            for value in payloads(frame):
+                if type(value) is dict:
+                    self._chunk(value, frame, out)
+                elif value == "[DONE]":
+                    self._done = True
+                else:
+                    out.append(Unknown(value, frame.event))
+        except ProviderError as error:
+            return _then(out, error)
         return out
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
@@ -374,6 +377,12 @@ class OpenAIChatDecoder:
             return int(index or 0)
         except (TypeError, ValueError):
             return 0
+
+
+def _then(events: list[Event], error: Exception) -> Iterator[Event]:
+    """Give what a frame held before its error, and then the error."""
+    yield from events
+    raise error
 
 
 def _reasoning(delta: dict[str, Any], index: int) -> Iterator[Event]:

@@ -130,7 +130,8 @@ class Guard:
                 passed = end
             start = end
         fits = self._grow(chunk[start:])
-        self._fresh = not (self._frame or self._length or self._after_cr)
+        pending = self._frame or self._length or self._after_cr or self._head is not None
+        self._fresh = not pending
         return chunk if fits else chunk[:passed], fits
 
     def _grow(self, part: bytes) -> bool:
