@@ -313,11 +313,8 @@ class OpenAIChatDecoder:
                 out.append(TextDelta(content, index))
         elif type(content) is list:
             out.extend(_parts(content, index))
-        refusal = delta.pop("refusal", None)
-        if refusal:
-            out.append(RefusalDelta(str(refusal), index))
-        else:
-            delta["refusal"] = refusal
+        if delta.get("refusal"):
+            out.append(RefusalDelta(str(delta.pop("refusal")), index))
         if role and role != "assistant":
             delta["role"] = role
         self._tools(delta, index, out)

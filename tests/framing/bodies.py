@@ -2,6 +2,7 @@
 
 import struct
 from binascii import crc32
+from contextlib import aclosing
 from itertools import pairwise
 
 from hypothesis import strategies as st
@@ -40,9 +41,8 @@ async def batches_of(chunks, content_type="", **bounds):
         batches.append(batch)
 
     try:
-        ended = await read_frames(
-            pieces(chunks), emit, content_type=content_type, **{**BOUNDS, **bounds}
-        )
+        async with aclosing(pieces(chunks)) as body:
+            ended = await read_frames(body, emit, content_type=content_type, **{**BOUNDS, **bounds})
     except (StreamkitError, OSError) as error:
         return batches, error
     return batches, ended
