@@ -1,0 +1,64 @@
+"""The documentation runs, and prints what it says it prints."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamkit.testing import FaultProvider, Reply, answers
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.glob("docs/**/*.md")
+    if "```python" in path.read_text("utf-8")
+)
+
+
+def fences(page, kind):
+    """The blocks of one kind on a page."""
+    text = (ROOT / page).read_text("utf-8")
+    return [block for language, block in FENCE.findall(text) if language == kind]
+
+
+def lines(text):
+    """Lines, without blanks at their ends."""
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_runs_and_prints_what_it_says(page):
+    """The Python of a page, in order, prints the page's text blocks, in order."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(fences(page, "python"))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert "" == done.stderr
+    assert lines("".join(fences(page, "text"))) == lines(done.stdout)
+
+
+@pytest.mark.anyio
+async def test_the_readme_example_runs(capsys):
+    """The README's example, pointed at a provider that answers."""
+    (example,) = fences("README.md", "python")
+    names = {}
+    async with FaultProvider(stream=Reply(*answers.text_stream("Ray", "leigh"))) as provider:
+        exec(example.replace("https://api.example.com/v1", provider.url), names)  # noqa: S102
+        await names["main"]()
+
+    assert "Rayleighstop None rerouted: False" == capsys.readouterr().out.strip()
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    """No page is promised that is not there."""
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text("utf-8"))
+
+    assert [] == [link for link in links if not (ROOT / link).exists()]
