@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self, Unpack
 
 from .dialects import Dialect, get_dialect
 from .errors import MisuseError
@@ -21,7 +22,7 @@ from .stages import (
     Transport,
 )
 from .stages.transport import open_http
-from .supervisor import Run, Supervisor
+from .supervisor import CallbackOptions, Run, Supervisor
 
 __all__ = ["Client"]
 
@@ -107,7 +108,9 @@ class Client:
             if self._own_http:
                 await self._http.aclose()
 
-    def stream(self, body: Mapping[str, Any], **callbacks: Any) -> Any:
+    def stream(
+        self, body: Mapping[str, Any], **callbacks: Unpack[CallbackOptions]
+    ) -> AbstractAsyncContextManager[Run]:
         """
         Run *body* for as long as the ``async with`` around it::
 
@@ -127,9 +130,15 @@ class Client:
         Raises:
             MisuseError: the client is not open, or *body* is no JSON object.
         """
-        return self._open().stream(body, **callbacks)
+        run: AbstractAsyncContextManager[Run] = self._open().stream(body, **callbacks)
+        return run
 
-    def start(self, body: Mapping[str, Any], run_id: str | None = None, **callbacks: Any) -> Run:
+    def start(
+        self,
+        body: Mapping[str, Any],
+        run_id: str | None = None,
+        **callbacks: Unpack[CallbackOptions],
+    ) -> Run:
         """
         Run *body* until it ends, whoever watches; leaving the client cancels it.
 
@@ -141,7 +150,9 @@ class Client:
         run: Run = self._open().start(body, run_id, **callbacks)
         return run
 
-    async def complete(self, body: Mapping[str, Any], **callbacks: Any) -> Response:
+    async def complete(
+        self, body: Mapping[str, Any], **callbacks: Unpack[CallbackOptions]
+    ) -> Response:
         """
         Run *body* and wait for the answer, telling *callbacks* on the way.
 
@@ -152,8 +163,7 @@ class Client:
             StreamkitError: the run failed, as in `Run.response`.
         """
         async with self.stream(body, **callbacks) as run:
-            response: Response = await run.response()
-            return response
+            return await run.response()
 
     def _open(self) -> Pipeline:
         if self._pipeline is None:

@@ -160,9 +160,9 @@ class Stalled(ProviderError):
     code = "stalled"
 
     def __init__(self, clock: str, seconds: float) -> None:
+        what = "it all took" if clock.endswith("total") else "the provider was silent for"
         super().__init__(
-            f"the provider was silent for longer than Limits.{clock} = {seconds:g} s; "
-            f"raise Limits.{clock} if it needs that long"
+            f"{what} longer than Limits.{clock} = {seconds:g} s; raise it if that is not enough"
         )
         self.clock = clock
         self.seconds = seconds

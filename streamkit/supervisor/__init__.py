@@ -1,7 +1,7 @@
 """Who owns attempts and runs, and what their watchers are told."""
 
-from .callbacks import Callbacks
+from .callbacks import CallbackOptions, Callbacks
 from .run import Run
 from .supervisor import Supervisor
 
-__all__ = ["Callbacks", "Run", "Supervisor"]
+__all__ = ["CallbackOptions", "Callbacks", "Run", "Supervisor"]

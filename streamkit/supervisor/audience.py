@@ -64,6 +64,10 @@ class Audience:
                 self._scope.cancel()
                 await self._left.wait()
 
+    def hush(self) -> None:
+        """Let the callbacks go, told or not."""
+        self._scope.cancel()
+
     async def hear(self, outcome: Terminal) -> None:
         """Tell ``on_result`` first of all, for at most *finalise* seconds."""
         hook: Callable[[Terminal], Awaitable[object] | object] | None = self.run.callbacks.on_result
@@ -80,12 +84,9 @@ class Audience:
             log.warning("on_result raised", run=self.run.id, error=type(error).__name__)
 
     def _isolate(self, error: Exception) -> None:
-        fails = self.run.callbacks.on_error == "fail"
         log.warning(
-            "a callback raised and was detached",
-            run=self.run.id,
-            error=type(error).__name__,
-            exc_info=error,
+            "a callback raised and was detached", run=self.run.id, error=type(error).__name__
         )
-        if fails:
+        if self.run.callbacks.on_error == "fail":
+            self.run.failure = error
             self.run.scope.cancel()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypedDict, get_args
 
 import attrs
 
@@ -21,10 +21,24 @@ from ..events import (
 from ..logger import log
 from ..response import ToolCall
 
-__all__ = ["Callback", "Callbacks", "Dispatcher"]
+__all__ = ["Callback", "CallbackOptions", "Callbacks", "Dispatcher"]
 
 Callback = Callable[..., Awaitable[object] | object]
 OnError = Literal["detach", "ignore", "fail"]
+
+
+class CallbackOptions(TypedDict, total=False):
+    """The keywords of `Callbacks`, for those who pass them on."""
+
+    on_text: Callable[[str], Awaitable[object] | object] | None
+    on_reasoning: Callable[[str], Awaitable[object] | object] | None
+    on_tool_call: Callable[[ToolCall], Awaitable[object] | object] | None
+    on_first_delta: Callable[[], Awaitable[object] | object] | None
+    on_retract: Callable[[Retracted], Awaitable[object] | object] | None
+    on_event: Callable[[Event], Awaitable[object] | object] | None
+    on_result: Callable[[Terminal], Awaitable[object] | object] | None
+    seam: str
+    on_error: OnError
 
 
 @attrs.frozen(kw_only=True)
@@ -51,17 +65,19 @@ class Callbacks:
     """What a callback that raises brings: no more calls, nothing, or the run's end."""
 
     def __attrs_post_init__(self) -> None:
-        for field in attrs.fields(Callbacks):
-            value = getattr(self, field.name)
-            if field.name in _SETTINGS:
-                continue
+        for name in _FUNCTIONS:
+            value = getattr(self, name)
             if value is not None and not callable(value):
                 raise MisuseError(
-                    f"expected {field.name} to be a function, plain or async; got {value!r}"
+                    f"expected {name} to be a function, plain or async; got {value!r}"
                 )
+        if self.on_error not in get_args(OnError):
+            raise MisuseError(
+                f"expected on_error to be one of {get_args(OnError)}; got {self.on_error!r}"
+            )
 
     @classmethod
-    def of(cls, given: dict[str, Any]) -> Callbacks:
+    def of(cls, given: Mapping[str, Any]) -> Callbacks:
         """
         Read keyword arguments.
 
@@ -78,11 +94,10 @@ class Callbacks:
     @property
     def subscribe(self) -> bool:
         """Whether any of them watches the run."""
-        names = {field.name for field in attrs.fields(Callbacks)} - _SETTINGS - {"on_result"}
-        return any(getattr(self, name) is not None for name in names)
+        return any(getattr(self, name) is not None for name in _FUNCTIONS - {"on_result"})
 
 
-_SETTINGS = {"seam", "on_error"}
+_FUNCTIONS = {field.name for field in attrs.fields(Callbacks)} - {"seam", "on_error"}
 
 
 @attrs.define(eq=False)

@@ -62,8 +62,10 @@ class Delivery:
         if batch[-1].terminal:
             self._release(batch[:-1])
             self._complete()
-        elif self._held is None and self._comparison is None:
-            self._append(batch)
+        elif self._held is None and self._comparison is None and self._texted:
+            # The hot path: nothing is held back, nothing compared, nothing new.
+            if self.log.append(self._epoch, batch):
+                self._ledger.record(batch)
         else:
             self._release(batch)
 

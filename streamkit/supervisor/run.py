@@ -43,30 +43,22 @@ class Run:
     done: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     """Set when the run has ended, and its connection is closed."""
     outcome: Terminal | None = attrs.field(default=None, init=False)
+    failure: Exception | None = attrs.field(default=None, init=False)
+    """What a callback raised that may fail the run."""
     told: Callable[[], Awaitable[None]] | None = attrs.field(default=None, init=False)
-    """Waits until the callbacks were told all."""
+    """Waits until the callbacks were told all; None without callbacks."""
+    hush: Callable[[], None] | None = attrs.field(default=None, init=False)
+    """Lets the callbacks go, told or not."""
     _cursor: Cursor | None = attrs.field(default=None, init=False)
-    _looping: bool = attrs.field(default=False, init=False)
 
-    def __aiter__(self) -> Self:
-        return self
+    def __aiter__(self) -> Cursor:
+        # The cursor itself: one call less for every event.
+        if self._cursor is None:
+            self._cursor = self.subscribe()
+        return self._cursor
 
     async def __anext__(self) -> Event:
-        if self._looping:
-            raise MisuseError(
-                "expected one loop over a run at a time; two tasks read it; give each its own "
-                "cursor: run.subscribe()"
-            )
-        if self._cursor is None:
-            self._cursor = self.log.subscribe()
-        self._looping = True
-        try:
-            return await self._cursor.__anext__()
-        except StopAsyncIteration:
-            await self._cursor.aclose()
-            raise
-        finally:
-            self._looping = False
+        return await self.__aiter__().__anext__()
 
     def text(self) -> Texts:
         """
@@ -170,11 +162,17 @@ class RunScope:
         self._run = self._start()
         return self._run
 
-    async def __aexit__(self, *exc: object) -> None:
+    async def __aexit__(
+        self, exc_type: object, exc: BaseException | None, traceback: object
+    ) -> None:
         run = self._run
         assert run is not None  # noqa: S101
         # Shielded: the provider's connection is closed before the caller goes
         # on. Limits.finalise bounds each wait of a cancelled run.
         with anyio.CancelScope(shield=True):
             run.scope.cancel()
+            if exc is not None and run.hush is not None:
+                run.hush()
             await run.done.wait()
+            if run.told is not None:
+                await run.told()

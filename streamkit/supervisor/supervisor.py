@@ -10,7 +10,7 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
-from ..errors import MisuseError, StreamkitError, excerpt
+from ..errors import MisuseError, Stalled, StreamkitError, excerpt
 from ..events import (
     ResponseCancelled,
     ResponseCompleted,
@@ -118,7 +118,7 @@ class Supervisor:
         if callbacks.subscribe:
             audience.seat()
             self._tasks.start_soon(audience.listen)
-            run.told = audience.told
+            run.told, run.hush = audience.told, audience.hush
         self._runs.add(run)
         self._tasks.start_soon(self._main, run, request, audience)
         return run
@@ -139,7 +139,7 @@ class Supervisor:
         finally:
             # Also reached by a cancellation from outside the run's own scope.
             if outcome is None:
-                outcome = ResponseCancelled(_partial(attempts, cancelled=True))
+                outcome = _broken_off(run, attempts)
             outcome = self._timed(outcome, timeline, rerouted=len(attempts) > 1)
             with anyio.CancelScope(shield=True):
                 await audience.hear(outcome)
@@ -161,7 +161,7 @@ class Supervisor:
         try:
             return await self._attempt(pipeline.source, request, timeline, delivery, attempts)
         except Exception as error:  # noqa: BLE001 (the contract: any exception reroutes)
-            if self.buffered is None or not self.reroute.when(error):
+            if self.buffered is None or _is_out_of_time(error) or not self.reroute.when(error):
                 return ResponseFailed(error, _partial(attempts))
             first = error
         code = getattr(first, "code", StreamkitError.code)
@@ -198,6 +198,18 @@ class Supervisor:
         if isinstance(outcome, ResponseCompleted):
             outcome = attrs.evolve(outcome, evidence=response.evidence)
         return outcome
+
+
+def _broken_off(run: Run, attempts: list[Attempt]) -> Terminal:
+    """Give the outcome of a run that was cancelled: by a caller, or by a callback that failed."""
+    if run.failure is not None:
+        return ResponseFailed(run.failure, _partial(attempts))
+    return ResponseCancelled(_partial(attempts, cancelled=True))
+
+
+def _is_out_of_time(error: Exception) -> bool:
+    """Whether the clock that all attempts share ran out: no second call can be in time."""
+    return isinstance(error, Stalled) and error.clock == "total"
 
 
 def _partial(attempts: list[Attempt], *, cancelled: bool = False) -> Response:

@@ -1,0 +1,107 @@
+"""One task keeps the deadlines of all attempts, on a clock that is injected."""
+
+import anyio
+import pytest
+
+import streamkit
+from streamkit import Limits
+from streamkit.events import TextDelta
+from streamkit.policy import Expired, Marks
+from streamkit.supervisor.watch import Watch, Watched
+from streamkit.testing import FaultProvider, Hold, Reply, answers
+
+from .clocks import HandClock
+
+pytestmark = pytest.mark.anyio
+
+BODY = {"model": "demo-1", "messages": []}
+PATIENT = Limits(idle=3600, first_byte=1e6, first_content=1e6, total=1e6, buffered_total=1e6)
+LIMITS = Limits(first_byte=10, first_content=20, idle=5, total=100, drain=1)
+
+
+async def watching(tasks, clock, limits=LIMITS):
+    """A watch at work."""
+    watch = Watch(limits, clock)
+    tasks.start_soon(watch.run)
+    await clock.waited(1)
+    return watch
+
+
+async def test_an_attempt_expires_when_its_clock_runs_out():
+    """Not before, and with the clock that ran out."""
+    clock, ran_out, expired = HandClock(), anyio.Event(), []
+    async with anyio.create_task_group() as tasks:
+        watch = await watching(tasks, clock)
+        watched = Watched(Marks(0, 0), lambda cause: (expired.append(cause), ran_out.set()))
+        watch.add(watched)
+        await clock.waited(2)
+        clock.move(9.9)
+        assert [] == expired
+        clock.move(0.2)
+        await ran_out.wait()
+        tasks.cancel_scope.cancel()
+
+    assert [Expired("first_byte", 10)] == expired
+
+
+async def test_progress_puts_the_deadline_off():
+    """A stamp is enough: the watch looks again when the old deadline is due."""
+    clock, ran_out, expired = HandClock(), anyio.Event(), []
+    marks = Marks(0, 0)
+    async with anyio.create_task_group() as tasks:
+        watch = await watching(tasks, clock)
+        watch.add(Watched(marks, lambda cause: (expired.append(cause), ran_out.set())))
+        await clock.waited(2)
+        marks.byte, marks.first_progress, marks.progress = 8, 8, 8
+        watch.poke(marks)
+        clock.move(12)
+        await clock.waited(3)
+        assert [] == expired
+        clock.move(1)
+        await ran_out.wait()
+        tasks.cancel_scope.cancel()
+
+    assert [Expired("idle", 5)] == expired
+
+
+async def test_a_removed_attempt_never_expires():
+    """An attempt that ended is not watched."""
+    clock, expired = HandClock(), []
+    async with anyio.create_task_group() as tasks:
+        watch = await watching(tasks, clock)
+        watched = Watched(Marks(0, 0), expired.append)
+        watch.add(watched)
+        watch.remove(watched)
+        clock.move(1000)
+        await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+
+    assert [] == expired
+
+
+async def test_hours_pass_over_real_http_without_waiting():
+    """A run on an injected clock stalls when the clock says so, not before."""
+    clock = HandClock()
+    reply = Reply(*answers.text_stream("Hel", "lo")[:2], Hold())
+    async with (
+        FaultProvider(stream=reply, buffered=Reply(answers.completion("Hello"))) as provider,
+        streamkit.Client(base_url=provider.url, limits=PATIENT, clock=clock) as client,
+        client.stream(BODY) as run,
+    ):
+        with anyio.fail_after(5):
+            async for event in run:
+                if isinstance(event, TextDelta):
+                    clock.move(60)
+                    break
+            async with anyio.create_task_group() as tasks:
+
+                async def let_time_pass():
+                    while len(provider.requests) == 1:
+                        clock.move(600)
+                        await anyio.lowlevel.checkpoint()
+
+                tasks.start_soon(let_time_pass)
+                response = await run.response()
+
+    assert ("Hello", True) == (response.text, response.rerouted)
+    assert response.timings.total > 3600
