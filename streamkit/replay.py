@@ -8,13 +8,13 @@ import attrs
 
 from .dialects import Dialect
 from .errors import StreamkitError
-from .events import Event, ResponseCompleted, ResponseFailed
+from .events import ResponseCompleted, ResponseFailed
 from .pipeline import Pipeline
 from .policy import ReroutePolicy
 from .response import Response, ToolCall
 from .stages import Accumulator, ChunkParser, EventFanout, Suppressor
 from .stages.recorded import Recorded
-from .supervisor import Supervisor
+from .supervisor import Run, Supervisor
 
 __all__ = ["Replayed", "replay"]
 
@@ -28,7 +28,7 @@ class Replayed:
     response: Response
     error: Exception | None
     events: int
-    """How many events a watcher was given, the terminal included (a count)."""
+    """How many events were delivered, the terminal included (a count)."""
 
     def summary(self, file: str) -> dict[str, Any]:
         """Give the line that ``streamkit replay`` prints (design, section 6)."""
@@ -81,16 +81,16 @@ async def replay(
         supervisor=Supervisor(reroute=ReroutePolicy.never()),
     )
     async with pipeline, pipeline.stream(_REQUEST) as run:
-        events = [event async for event in run]
-    return _verdict(events)
+        await run.done.wait()
+    return _verdict(run)
 
 
-def _verdict(events: list[Event]) -> Replayed:
-    last = events[-1]
+def _verdict(run: Run) -> Replayed:
+    last, events = run.outcome, run.log.head
     if isinstance(last, ResponseFailed):
-        return Replayed(last.response, last.error, len(events))
+        return Replayed(last.response, last.error, events)
     assert isinstance(last, ResponseCompleted)  # noqa: S101 (nobody cancels a replay)
-    return Replayed(last.response or Response(), None, len(events))
+    return Replayed(last.response or Response(), None, events)
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

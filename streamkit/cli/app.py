@@ -6,12 +6,18 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import anyio
 import click
 import rich.console
 
+from ..dialects import get_dialect
 from ..errors import MisuseError, StreamkitError
+from ..framing import encode
+from ..replay import replay
 from .demo import run_demo
 from .display import Display
 from .live import Live
@@ -104,3 +110,40 @@ def demo(*, plain: bool, pace: float | None) -> int:
     if pace is None:
         pace = 0.0 if lines else 1.0
     return 0 if run_demo(display, pace=pace) else _FAILURE
+
+
+@commands.command("replay")
+@click.option(
+    "--dialect",
+    required=True,
+    metavar="D",
+    help="The provider's API the bodies were recorded from, such as openai-chat.",
+)
+@click.option(
+    "--chunk",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cut the bodies into reads of N bytes. [default: one read]",
+)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def replay_command(*, dialect: str, chunk: int | None, files: Sequence[Path]) -> int:
+    """
+    Take recorded bodies through the stages of a live answer.
+
+    Each FILE is a body as a client reads it, of any framing. For each one line
+    of JSON is printed: what became of it, and the answer. Nothing is rerouted.
+    The exit status is 1 if one failed.
+    """
+    get_dialect(dialect)  # told before the first line, not instead of it
+    failed = False
+    for file in files:
+        replayed = anyio.run(partial(replay, file.read_bytes(), dialect, chunk=chunk))
+        failed = failed or replayed.error is not None
+        click.echo(encode(replayed.summary(str(file))).decode())
+    return _FAILURE if failed else 0
