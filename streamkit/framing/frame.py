@@ -7,9 +7,14 @@ import attrs
 __all__ = ["Ended", "Frame"]
 
 
-@attrs.frozen
+@attrs.define
 class Frame:
-    """One frame of a body: an SSE event, a line of NDJSON, a value of an array, or all of it."""
+    """
+    One frame of a body: an SSE event, a line of NDJSON, a value of an array, or all of it.
+
+    A value; not frozen, because one is made for every chunk and that would
+    double its cost.
+    """
 
     data: str | bytes
     event: str = "message"

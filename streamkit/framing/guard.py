@@ -83,8 +83,21 @@ class Guard:
     async def _read(self) -> AsyncGenerator[str, None]:
         limit = self._max_frame_bytes
         async for chunk in self._body:
-            # The hot path: whole frames and nothing pending only need decoding.
-            if self._fresh and len(chunk) <= limit and _is_plain(chunk):
+            # The hot path: whole frames and nothing pending only need decoding,
+            # and nearly every chunk is one frame of one line of data.
+            if (
+                self._fresh
+                and len(chunk) <= limit
+                and (
+                    (
+                        chunk.startswith(b"data:")
+                        and chunk.endswith(b"\n\n")
+                        and chunk.count(b"\n") == len(b"\n\n")
+                        and b"\r" not in chunk
+                    )
+                    or _is_plain(chunk)
+                )
+            ):
                 yield chunk.decode("utf-8", "replace")
                 continue
             good, fits = self._count(self._line_feeds(self._unmarked(chunk)))

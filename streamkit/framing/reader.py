@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from types import coroutine
+from typing import Any, Final, Self, TypeAlias
 
 import attrs
 
-from streamkit.errors import ProviderError
 from streamkit.framing.aws import AwsEventStream
 from streamkit.framing.frame import Ended, Frame
 from streamkit.framing.framer import Framer
@@ -17,12 +16,25 @@ from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, opening, sniff
 from streamkit.framing.sse import read_sse
+from streamkit.framing.waiting import go_on
 from streamkit.framing.whole import WholeBody, response_too_large
 
 __all__ = ["Emit", "read_frames"]
 
 Emit: TypeAlias = Callable[[list[Frame]], Awaitable[None]]
-"""Takes the frames of one read: never empty, and the list is the callee's to keep."""
+"""
+Takes the frames of one read: never empty, and the list is the callee's to keep.
+
+One that has a method ``nowait(frames)`` is handed the frames of all chunks that
+came without waiting, right before the read that waits. It neither raises nor
+waits, and gives what must be awaited before anything more is handed over: an
+async function, or None.
+"""
+
+After: TypeAlias = Callable[[], Awaitable[None]] | None
+
+BATCH: Final = 1024
+"""Frames handed over at the latest, where a body never waits (a count)."""
 
 _FRAMERS: dict[Kind, Callable[[int], Framer]] = {
     Kind.NDJSON: Lines,
@@ -53,7 +65,7 @@ async def read_frames(
         content_type: the header, for the cases the bytes leave open.
         max_frame_bytes: bound of one frame (bytes).
         max_response_bytes: bound of the whole body (bytes).
-        on_bytes: called once for every read that brought bytes.
+        on_bytes: called for every read that waited, when it has.
 
     Returns:
         How the body ended. Whether it was complete is the dialect's verdict.
@@ -65,27 +77,24 @@ async def read_frames(
     """
     intake = _Intake(body, emit, max_response_bytes, on_bytes)
     kind = await intake.look(content_type)
-    async with aclosing(intake.chunks()) as chunks:
-        try:
-            residue = await _read(kind, chunks, intake, max_frame_bytes)
-        except ProviderError:
-            await intake.flush()
-            raise
+    try:
+        residue = await _read(kind, intake, max_frame_bytes)
+    except Exception:  # the body's, too: it may break without a wait before it
+        await intake.flush()
+        raise
     await intake.flush()
     return Ended(residue)
 
 
-async def _read(
-    kind: Kind, chunks: AsyncIterator[bytes], intake: _Intake, max_frame_bytes: int
-) -> str:
-    """Read *chunks* as *kind* says; return the residue."""
+async def _read(kind: Kind, intake: _Intake, max_frame_bytes: int) -> str:
+    """Read the body as *kind* says; return the residue."""
     if kind is Kind.SSE:
-        return await _read_sse(chunks, intake, max_frame_bytes)
+        return await _read_sse(intake, intake, max_frame_bytes)
     if kind is not Kind.WHOLE:
-        await _feed(_FRAMERS[kind](max_frame_bytes), chunks, intake)
+        await _feed(_FRAMERS[kind](max_frame_bytes), intake)
         return ""
     whole = WholeBody(intake.max_response_bytes)
-    async for chunk in chunks:
+    async for chunk in intake:
         whole.feed(chunk)
     frames = whole.eof()
     if whole.is_sse:
@@ -100,8 +109,8 @@ async def _read_sse(chunks: AsyncIterator[bytes], intake: _Intake, max_frame_byt
     return guard.residue
 
 
-async def _feed(framer: Framer, chunks: AsyncIterator[bytes], intake: _Intake) -> None:
-    async for chunk in chunks:
+async def _feed(framer: Framer, intake: _Intake) -> None:
+    async for chunk in intake:
         frames = framer.feed(chunk)
         while frames:  # a fault behind them is raised by the next call
             intake.batch += frames
@@ -122,34 +131,76 @@ class _Intake:
     max_response_bytes: int
     on_bytes: Callable[[], None] | None
     batch: list[Frame] = attrs.field(factory=list, init=False)
+    _hand_over: Callable[[list[Frame]], After] | None = attrs.field(init=False)
+    _after: After = attrs.field(default=None, init=False)
+    """What must be awaited before the next chunk is looked at."""
     head: bytes = attrs.field(default=b"", init=False)
     total: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._hand_over = getattr(self.emit, "nowait", None)
 
     async def look(self, content_type: str) -> Kind:
         """Read until the kind of body is plain, and keep what was read for `chunks`."""
         async for chunk in self.body:
+            if chunk and self.on_bytes is not None:
+                self.on_bytes()
+            self.total += len(chunk)
             # Blanks in front say nothing; kept, a hostile flood of them would be searched anew
             # at every read.
-            self.head = opening(self.head + self._measured(chunk))
+            self.head = opening(self.head + (self._cut(chunk) if self._full else chunk))
             kind = sniff(self.head, content_type, eof=self._full)
             if kind is not None:
                 return kind
         return sniff(self.head, content_type, eof=True) or Kind.WHOLE
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield what every read brought; the first piece is what `look` has seen."""
+    def __aiter__(self) -> Self:
+        return self
+
+    @coroutine
+    def __anext__(self) -> Generator[Any, Any, bytes]:
+        """
+        Give the next read; the first is what `look` has seen.
+
+        By hand, to see whether it waits: one read of a socket often brings
+        many chunks, and the HTTP client gives them one by one without waiting.
+        No other task runs until somebody waits, so their frames are handed
+        over as early as can be when that is done right before the wait: once
+        a read, not once a chunk.
+        """
+        if self.batch and (self._hand_over is None or len(self.batch) >= BATCH):
+            yield from self.flush().__await__()
         if self.head:
-            yield self.head
-            await self.flush()
+            head, self.head = self.head, b""
+            return head
         if self._full:
             raise response_too_large(self.max_response_bytes)
-        async for chunk in self.body:
-            if chunk:
-                yield self._measured(chunk)
-                if self.batch:
-                    await self.flush()
-                if self.total > self.max_response_bytes:
-                    raise response_too_large(self.max_response_bytes)
+        read: Any = self.body.__anext__().__await__()
+        try:
+            waits_for = next(read)
+        except StopIteration as got:
+            chunk: bytes = got.value
+        else:
+            self._before_waiting()
+            chunk = yield from go_on(read, waits_for)
+            yield from self._after_waiting().__await__()
+        self.total += len(chunk)
+        return chunk if self.total <= self.max_response_bytes else self._cut(chunk)
+
+    def _before_waiting(self) -> None:
+        """Hand over what has gathered: the next read waits."""
+        if self.batch and self._hand_over is not None:
+            batch = self.batch.copy()
+            self.batch.clear()
+            self._after = self._hand_over(batch)
+
+    async def _after_waiting(self) -> None:
+        """Tell that bytes came, and wait for those who took what was handed over."""
+        if self.on_bytes is not None:
+            self.on_bytes()
+        if self._after is not None:
+            after, self._after = self._after, None
+            await after()
 
     async def flush(self) -> None:
         """Emit what has gathered, if anything has."""
@@ -160,12 +211,9 @@ class _Intake:
 
     @property
     def _full(self) -> bool:
+        """Whether more than the bound has come."""
         return self.total > self.max_response_bytes
 
-    def _measured(self, chunk: bytes) -> bytes:
-        """Count a read; return what of it is within the bound."""
-        if chunk and self.on_bytes is not None:
-            self.on_bytes()
-        room = self.max_response_bytes - self.total
-        self.total += len(chunk)
-        return chunk if len(chunk) <= room else chunk[:room]
+    def _cut(self, chunk: bytes) -> bytes:
+        """Give what of the newest chunk, counted already, is within the bound."""
+        return chunk[: len(chunk) - (self.total - self.max_response_bytes)]

@@ -1,6 +1,7 @@
 """From a body to batches of frames."""
 
 import gc
+from contextlib import aclosing
 from random import Random
 
 import anyio
@@ -218,14 +219,19 @@ async def test_a_whole_body_is_one_frame():
 
 @pytest.mark.anyio
 async def test_reads_are_told():
-    """Every read that brought bytes is a sign of life, comments included. Quirk 2."""
+    """Every read that was waited for is a sign of life, comments included. Quirk 2."""
     seen = []
 
     async def emit(batch):
         seen.append("frames")
 
-    reads = pieces([b"", b"\n", b": ping\n\n", b"", b"data: 1\n\n"])
-    await read_frames(reads, emit, on_bytes=lambda: seen.append("bytes"), **BOUNDS)
+    async def reads():
+        for read in (b"\n", b": ping\n\n", b"data: 1\n\n"):
+            await anyio.lowlevel.checkpoint()
+            yield read
+
+    async with aclosing(reads()) as body:
+        await read_frames(body, emit, on_bytes=lambda: seen.append("bytes"), **BOUNDS)
     assert ["bytes", "bytes", "bytes", "frames"] == seen
 
 
