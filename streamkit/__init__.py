@@ -44,6 +44,7 @@ from .stages import (
     Suppressor,
     Transport,
 )
+from .supervise import supervise
 from .supervisor import Run, Supervisor
 
 __version__ = "0.1.0"
@@ -80,4 +81,5 @@ __all__ = [
     "TruncatedStream",
     "Usage",
     "events",
+    "supervise",
 ]

@@ -24,7 +24,7 @@ from .stages import (
 from .stages.transport import open_http
 from .supervisor import CallbackOptions, Run, Supervisor
 
-__all__ = ["Client"]
+__all__ = ["Client", "arranged"]
 
 
 class Client:
@@ -78,7 +78,7 @@ class Client:
         self._dialect = get_dialect(dialect)
         self._own_http = http is None
         self._http = http
-        self._stages = _arranged(stages or ())
+        self._stages = arranged(stages or ())
         self._endpoint = _endpoint(
             self._dialect, http, base_url=base_url, api_key=api_key, headers=headers, params=params
         )
@@ -191,8 +191,13 @@ class Client:
         )
 
 
-def _arranged(stages: Sequence[Any]) -> list[Any]:
-    """Put the accumulator and the suppressor last where they have no place."""
+def arranged(stages: Sequence[Any]) -> list[Any]:
+    """
+    Put the accumulator and the suppressor last where they have no place.
+
+    Raises:
+        MisuseError: *stages* is no list.
+    """
     if isinstance(stages, str) or not isinstance(stages, Sequence):
         raise MisuseError(f"expected stages to be a list of factories or names; got {stages!r}")
     rest = [kind for kind in (Accumulator, Suppressor) if not any(_is(s, kind) for s in stages)]

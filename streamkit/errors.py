@@ -124,9 +124,11 @@ class ProviderError(StreamkitError):
         status: the HTTP status, where one was seen.
         retry_after: seconds the provider asks to wait, where it said so.
         provider_code: the provider's own word for the error, where it has one.
+        original: what an SDK raised, where the call was an SDK's.
     """
 
     code = "provider"
+    original: Exception | None = None
 
     def __init__(
         self,
