@@ -34,7 +34,7 @@ def load_stage(name: str) -> Any:
         registered = entry_points(group=STAGES)
         if name in registered.names:
             return registered[name].load()
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module may raise anything while it is imported
         raise MisuseError(f"expected stage {name!r} to be importable; got: {error}") from error
     known = ", ".join(sorted(registered.names)) or "none"
     raise MisuseError(

@@ -18,7 +18,7 @@ pytestmark = [
     # to the garbage collector, which trio tells of. None of them is ours.
     pytest.mark.filterwarnings(
         "ignore:Exception ignored in. <async_generator object "
-        "(AsyncStream|SSEDecoder|Response|BoundAsyncStream|AsyncResponseStream|.*Connection)"
+        "(AsyncStream|SSEDecoder|Response|\\w*ByteStream|\\w*ResponseStream|BoundAsyncStream)"
         ":pytest.PytestUnraisableExceptionWarning"
     ),
 ]

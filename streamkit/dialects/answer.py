@@ -37,8 +37,9 @@ class CallFold:
     extra: dict[str, Any] = attrs.field(factory=dict)
 
     def tool_call(self) -> ToolCall:
-        """Settle the arguments (see `settle`) and judge them."""
-        arguments = settle(self.fragments)
+        """Settle the arguments (see `settle`) and judge them; a custom tool's are any text."""
+        custom = self.extra.get("type") == "custom"
+        arguments = "".join(self.fragments) if custom else settle(self.fragments)
         return ToolCall(self.id, self.name, arguments, valid=is_json(arguments))
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ..framing import decode
 
-__all__ = ["is_json", "settle"]
+__all__ = ["is_json", "is_object", "same_json", "settle"]
 
 
 def is_json(text: str) -> bool:
@@ -20,14 +20,24 @@ def is_json(text: str) -> bool:
     return True
 
 
+def is_object(text: str) -> bool:
+    """Whether *text* is one JSON object, as the arguments of every call are."""
+    return text.lstrip().startswith("{") and is_json(text)
+
+
+def same_json(one: str, other: str) -> bool:
+    """Whether two JSON texts say the same, in whatever spacing and order."""
+    return bool(decode(one) == decode(other))
+
+
 def settle(fragments: Sequence[str]) -> str:
     """
     Make the arguments of a call out of its fragments.
 
-    They are joined. Only where the join is not JSON and the last fragment is,
-    the fragments may have repeated themselves: each extends the one before
-    (cumulative), or the last one repeats the whole. Nothing is ever invented:
-    what is not JSON stays as it was sent.
+    They are joined. Only where the join is not JSON and the last fragment is
+    a JSON object, the fragments may have repeated themselves: each extends
+    the one before (cumulative), or the last one repeats the whole. Nothing is
+    ever invented: what is not JSON stays as it was sent.
 
     Args:
         fragments: the non-empty fragments, in order; not changed.
@@ -37,11 +47,15 @@ def settle(fragments: Sequence[str]) -> str:
     before the end.
     """
     joined = "".join(fragments)
-    if len(fragments) <= 1 or is_json(joined) or not is_json(fragments[-1]):
+    if len(fragments) <= 1 or is_json(joined) or not is_object(last := fragments[-1]):
         return joined
-    last = fragments[-1]
     cumulative = all(later.startswith(earlier) for earlier, later in pairwise(fragments))
-    return last if cumulative or not _could_go_on(joined) else joined
+    return last if cumulative or _repeats("".join(fragments[:-1]), last) else joined
+
+
+def _repeats(before: str, last: str) -> bool:
+    """Whether *last* says again what *before* said, which need not have come to its end."""
+    return same_json(before, last) if is_json(before) else not _could_go_on(before + last)
 
 
 def _could_go_on(text: str) -> bool:
@@ -50,4 +64,6 @@ def _could_go_on(text: str) -> bool:
         json.loads(text)
     except json.JSONDecodeError as error:
         return error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+    except RecursionError:
+        pass
     return True

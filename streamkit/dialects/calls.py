@@ -9,7 +9,7 @@ import attrs
 
 from ..events import Event, ToolCallDelta, ToolCallStarted
 from ..framing import encode
-from .arguments import is_json
+from .arguments import is_json, is_object, same_json
 
 __all__ = ["CallTracker"]
 
@@ -24,6 +24,10 @@ class _Open:
     def is_whole(self) -> bool:
         return is_json("".join(self.arguments))
 
+    def is_other(self, arguments: str) -> bool:
+        """Whether *arguments*, whole like its own, say something else."""
+        return not same_json("".join(self.arguments), arguments)
+
 
 @attrs.define(eq=False)
 class CallTracker:
@@ -31,9 +35,9 @@ class CallTracker:
     Which tool call of one choice a piece belongs to.
 
     By its id, else by its index, else it goes on with the call that spoke
-    last. A new id at a known index opens a new call, and so does a new name
-    where a whole call stands. Ids and indexes may be missing, null, empty,
-    integers or strings.
+    last. A new id at a known index opens a new call, and so does, where a
+    whole call stands, a new name, or the same with another whole object. Ids
+    and indexes may be missing, null, empty, integers or strings.
 
     Source: issue 2, point 4; peers.md B.4, 41 to 50.
     """
@@ -55,7 +59,7 @@ class CallTracker:
         kind, body, extra = _split(piece)
         id_, index, name = _key(piece.get("id")), _key(piece.get("index")), _text(body.get("name"))
         arguments = _arguments(body.get("input" if kind == "custom" else "arguments"))
-        call = self._find(id_, index, name)
+        call = self._find(id_, index, name, arguments)
         if call is None:
             call = self._open(id_, name)
             yield ToolCallStarted(call.number, id_, name, self.choice, extra)
@@ -70,13 +74,13 @@ class CallTracker:
         if arguments or late_id or more_name or extra:
             yield ToolCallDelta(call.number, arguments, self.choice, late_id, more_name, extra)
 
-    def _find(self, id_: str, index: str, name: str) -> _Open | None:
+    def _find(self, id_: str, index: str, name: str, arguments: str) -> _Open | None:
         if id_ in self._by_id:
             return self._by_id[id_]
         call = self._by_index.get(index) if index else self._last
         if call is None or (id_ and call.id) or (id_ and not index and self._calls):
             return None
-        return None if _starts_anew(call, name) else call
+        return None if _starts_anew(call, name, arguments) else call
 
     def _open(self, id_: str, name: str) -> _Open:
         call = _Open(len(self._calls), id_, name)
@@ -101,13 +105,17 @@ def _split(piece: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any] |
     inner = {k: v for k, v in body.items() if k not in known}
     if inner:
         extra[kind] = inner
-    if piece.get("type") not in (None, "", "function"):
-        extra["type"] = piece["type"]
+    if kind == "custom" or piece.get("type") not in (None, "", "function"):
+        extra["type"] = piece.get("type") or kind
     return kind, body, extra or None
 
 
-def _starts_anew(call: _Open, name: str) -> bool:
-    return bool(name and call.name and _growth(call.name, name) == name and call.is_whole())
+def _starts_anew(call: _Open, name: str, arguments: str) -> bool:
+    if not (name and call.name):
+        return False
+    if name == call.name:
+        return is_object(arguments) and call.is_whole() and call.is_other(arguments)
+    return _growth(call.name, name) == name and call.is_whole()
 
 
 def _growth(old: str, new: str) -> str:

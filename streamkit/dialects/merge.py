@@ -49,7 +49,7 @@ def merge(into: dict[str, Any], new: dict[str, Any] | None, *, nested: bool = Fa
         elif nested and key in _PIECEWISE and isinstance(value, str) and isinstance(old, str):
             into[key] = old if key == "arguments" and old == value else old + value
         elif value is not None:
-            into[key] = value
+            into[key] = _own(value)
 
 
 def _extend(old: list[Any], new: list[Any]) -> None:

@@ -4,15 +4,16 @@ OpenAI's chat completions, and what the world makes of them.
 Source: the API reference, "Create chat completion" and "The chat completion
 chunk object"; divergences seen in the wild are in docs/reference/quirks.md.
 
-Three levels of a chunk may hold fields nobody modelled. On the hot path each
-is compared with the one before, in one C call, and looked at only if it
-differs: nearly every chunk is a known envelope around a new piece of text.
+Three levels of a chunk may hold fields nobody modelled. On the hot path a
+chunk is compared with the one before, in two C calls, and taken apart only if
+more than its text differs: nearly every chunk is a known envelope around a
+new piece of text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 import attrs
 
@@ -134,8 +135,13 @@ class OpenAIChatDecoder:
     """Chunks to events, for one attempt."""
 
     _dialect: OpenAIChat
-    _head: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _head: dict[str, Any] | None = attrs.field(default=None, init=False)
     """The envelope of the chunk before: what is equal to it tells nothing new."""
+    _last_head: dict[str, Any] | None = attrs.field(default=None, init=False)
+    """The envelope of the last chunk that told a piece of text and nothing else."""
+    _last_choice: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """Its choice, without the delta."""
+    _last_index: int = attrs.field(default=0, init=False)
     _plain: dict[int, dict[str, Any]] = attrs.field(factory=dict, init=False)
     """By choice: its fields beside the delta, where they told nothing."""
     _known: dict[str, Any] = attrs.field(factory=dict, init=False)
@@ -170,7 +176,10 @@ class OpenAIChatDecoder:
         try:
             for value in payloads(frame):
                 if type(value) is dict:
-                    self._chunk(value, frame, out)
+                    if (text := self._alike(value)) is not None:
+                        out.append(text)
+                    else:
+                        self._learn(value, frame.event, out)
                 elif value == "[DONE]":
                     self._done = True
                 else:
@@ -218,17 +227,45 @@ class OpenAIChatDecoder:
         choices = value.get("choices") if isinstance(value, dict) else None
         if isinstance(choices, list) and any(isinstance(c, dict) and "delta" in c for c in choices):
             out: list[Event] = []  # a stream of one chunk, framed as a document
-            self._chunk(value, frame, out)
+            self._chunk(value, frame.event, out)
             return [*out, *self.eof()]
         return self._dialect.read_buffered(value)
 
-    def _chunk(self, chunk: dict[str, Any], frame: Frame, out: list[Event]) -> None:
+    def _alike(self, chunk: dict[str, Any]) -> TextDelta | None:
+        """Read a chunk that is like the one before but for its text; None where it is not."""
+        chunk.pop("obfuscation", None)
+        choices = chunk.pop("choices", None)
+        if chunk == self._last_head and _is_single(choices):
+            choice = choices[0]
+            delta = choice.pop("delta", None)
+            if choice == self._last_choice and type(delta) is dict and len(delta) == 1:
+                text = delta.get("content")
+                if text and type(text) is str:
+                    return TextDelta(text, self._last_index)
+            if delta is not None:
+                choice["delta"] = delta
+        if choices is not None:
+            chunk["choices"] = choices
+        return None
+
+    def _learn(self, chunk: dict[str, Any], name: str, out: list[Event]) -> None:
+        """Read a chunk, and remember its shape where all it told is a piece of text."""
+        choices = chunk.get("choices")
+        head = {k: v for k, v in chunk.items() if k != "choices"}
+        choice = dict(choices[0]) if _is_single(choices) else {}
+        before = len(out)
+        self._chunk(chunk, name, out)
+        if len(out) == before + 1 and type(told := out[-1]) is TextDelta and choice:
+            choice.pop("delta", None)
+            self._last_head, self._last_choice, self._last_index = head, choice, told.choice
+
+    def _chunk(self, chunk: dict[str, Any], name: str, out: list[Event]) -> None:
         """Read one chunk; it is ours to take apart."""
         choices = chunk.pop("choices", None)
         usage = chunk.pop("usage", None)
         for padding in _PADDING:
             chunk.pop(padding, None)
-        if chunk != self._head and not self._changed(chunk, choices, usage, frame, out):
+        if chunk != self._head and not self._changed(chunk, choices, usage, name, out):
             return
         for choice in choices or ():
             if type(choice) is dict:
@@ -240,20 +277,21 @@ class OpenAIChatDecoder:
             raise error
 
     def _changed(
-        self, chunk: dict[str, Any], choices: Any, usage: Any, frame: Frame, out: list[Event]
+        self, chunk: dict[str, Any], choices: Any, usage: Any, name: str, out: list[Event]
     ) -> bool:
         """Read an envelope unlike the one before. Gives whether the chunk is one of an answer."""
         error = find_error(chunk)
-        if error is not None and (not choices or frame.event == "error"):
+        if error is not None and (not choices or name == "error"):
             raise error
-        if frame.event == "error":
+        if name == "error":
             raise InBandError(excerpt(chunk))
         if choices is None and usage is None and not chunk.keys() & {"id", "object", "model"}:
             if chunk:
-                out.append(Unknown(chunk, frame.event))
+                out.append(Unknown(chunk, name))
             return False
         if error is None:
-            self._head = chunk
+            if choices or self._started:  # else the next one, alike, may begin the answer
+                self._head = chunk
             self._envelope(dict(chunk), out, begins=bool(choices))
         return True
 
@@ -318,8 +356,9 @@ class OpenAIChatDecoder:
         if role and role != "assistant":
             delta["role"] = role
         self._tools(delta, index, out)
-        out.extend(Citation(c, index) for c in delta.pop("annotations", None) or ())
-        extra = {k: v for k, v in delta.items() if v is not None or self._is_news(index, k)}
+        if type(delta.get("annotations")) is list:
+            out.extend(Citation(c, index) for c in delta.pop("annotations"))
+        extra = {k: v for k, v in delta.items() if v not in (None, "") or self._is_news(index, k)}
         if extra:
             out.append(Metadata(extra, index, message=True))
 
@@ -376,6 +415,10 @@ class OpenAIChatDecoder:
             return 0
 
 
+def _is_single(choices: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return type(choices) is list and len(choices) == 1 and type(choices[0]) is dict
+
+
 def _then(events: list[Event], error: Exception) -> Iterator[Event]:
     """Give what a frame held before its error, and then the error."""
     yield from events
@@ -384,11 +427,13 @@ def _then(events: list[Event], error: Exception) -> Iterator[Event]:
 
 def _reasoning(delta: dict[str, Any], index: int) -> Iterator[Event]:
     """Read the reasoning of a delta, whatever its field; the same text twice is one."""
-    found = {k: v for k in ("reasoning_content", "reasoning") if (v := delta.pop(k, None))}
-    texts = {k: v for k, v in found.items() if type(v) is str}
-    if texts:
-        text = next(iter(texts.values()))
-        yield ReasoningDelta(text, index, " ".join(k for k, v in texts.items() if v == text))
+    fields = ("reasoning_content", "reasoning")
+    text = next((v for k in fields if (v := delta.get(k)) and type(v) is str), None)
+    if text:
+        same = [k for k in fields if delta.get(k) == text]
+        for field in same:
+            del delta[field]
+        yield ReasoningDelta(text, index, " ".join(same))
     elif type(details := delta.get("reasoning_details")) is list:
         text = "".join(
             d.get("text") or d.get("summary") or "" for d in details if isinstance(d, dict)
@@ -425,11 +470,12 @@ def _thinking(part: dict[str, Any], index: int) -> Iterator[Event]:
 def _odd_content(index: int, message: dict[str, Any]) -> Iterator[Event]:
     """Keep what an accumulated text cannot say: empty beside tool calls, null alone, parts."""
     content = message.get("content")
-    usual = None if message.get("tool_calls") else ""
+    usual = None if message.get("tool_calls") or message.get("refusal") else ""
     if not content and "content" in message and content != usual:
         yield Metadata({"content": content}, index, message=True)
-    if "annotations" in message and not message["annotations"]:
-        yield Metadata({"annotations": message.pop("annotations")}, index, message=True)
+    for field in ("annotations", "tool_calls"):
+        if field in message and not message[field]:
+            yield Metadata({field: message.pop(field)}, index, message=True)
 
 
 def _nested_usage(envelope: dict[str, Any]) -> Any:

@@ -9,7 +9,15 @@ import anyio
 import attrs
 
 from ..errors import MisuseError
-from ..events import Event, Gap, Heartbeat
+from ..events import (
+    Event,
+    Gap,
+    Heartbeat,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
 from .fold import Fold
 from .policy import Block, Coalesce, Disconnect, DropDeltas, Policy
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Cursor"]
 
 _HEARTBEAT = Heartbeat()
+_DELTAS = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta
 
 
 @attrs.define(eq=False)
@@ -45,6 +54,7 @@ class Cursor:
     _ready: deque[Event] = attrs.field(factory=deque, init=False)
     """Events to give before the log's next: the fold, or a merged backlog."""
     _caught_up: bool = attrs.field(default=False, init=False)
+    """Whether it was ever level with the newest event: until then its lag is not its fault."""
     _reading: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
     _lost: bool = attrs.field(default=False, init=False)
@@ -54,11 +64,12 @@ class Cursor:
         position = None if self._after is None else self._log.position_of(self._after)
         if position is not None and position >= self._log.base:
             self._position = self._given = position
-            return
-        if self._after is not None:
-            self._ready.append(Gap(self._after))
-        self._ready.extend(self._log.folded())
-        self._position = self._log.base
+        else:
+            if self._after is not None:
+                self._ready.append(Gap(self._after))
+            self._ready.extend(self._log.folded())
+            self._position = self._log.base
+        self._caught_up = self._position == self._log.head
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,7 +89,7 @@ class Cursor:
                 if (event := self._from_backlog()) is not None:
                     return event
             elif self._position < log.head:
-                if log.head - self._position > self.policy.window:
+                if self.lag > self.policy.window and not self.holds_up:
                     self.catch_up(log.head)
                     continue
                 event = log.at(self._position)
@@ -87,6 +98,7 @@ class Cursor:
                     log.relieve()
                 return event
             elif log.ended:
+                await self.aclose()
                 raise StopAsyncIteration
             else:
                 self._caught_up = True
@@ -108,9 +120,11 @@ class Cursor:
         """How many events it is behind."""
         return self._log.head - self._position
 
-    def holds_up(self, head: int) -> bool:
+    @property
+    def holds_up(self) -> bool:
         """Whether the writer must wait for it. One that joins late counts once it caught up."""
-        return self._caught_up and head - self._position >= self.policy.window
+        blocks = isinstance(self.policy, Block)
+        return blocks and self._caught_up and self.lag >= self.policy.window
 
     def give_up_blocking(self) -> None:
         """Go on as a `Coalesce` reader: it held the writer up for too long."""
@@ -122,11 +136,11 @@ class Cursor:
             return
         events = self._log.between(self._position, position)
         self._position = position
-        if isinstance(self.policy, Disconnect):
+        if self._caught_up and isinstance(self.policy, Disconnect):
             self._lost = True
             events = []
-        if isinstance(self.policy, DropDeltas):
-            events = [event for event in events if not event.progress]
+        if self._caught_up and isinstance(self.policy, DropDeltas):
+            events = [event for event in events if not isinstance(event, _DELTAS)]
         if self._backlog is None:
             self._backlog = Fold()
         self._backlog.absorb(events)

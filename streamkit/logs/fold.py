@@ -17,21 +17,26 @@ from ..events import (
 
 __all__ = ["Fold"]
 
-_Words = TextDelta | ReasoningDelta | RefusalDelta
+_BLOCK = 1024
+"""Pieces after which a run is joined, so that its memory is its text's own size (a count)."""
 
 
 @attrs.define(eq=False)
 class _Run:
-    """Deltas that are one: the first, and the pieces of all, joined when asked for."""
+    """Deltas that are one: the first, and the pieces of all, joined by the block."""
 
     first: Event
     pieces: list[str]
+    blocks: list[str] = attrs.field(factory=list)
+
+    def pack(self) -> None:
+        if len(self.pieces) >= _BLOCK:
+            self.blocks.append("".join(self.pieces))
+            self.pieces.clear()
 
     def event(self) -> Event:
-        if len(self.pieces) > 1:
-            self.pieces[:] = ["".join(self.pieces)]
         field = "arguments" if isinstance(self.first, ToolCallDelta) else "text"
-        return attrs.evolve(self.first, **{field: self.pieces[0]})
+        return attrs.evolve(self.first, **{field: "".join((*self.blocks, *self.pieces))})
 
 
 @attrs.define(eq=False)
@@ -47,10 +52,17 @@ class Fold:
     """Whether what was retracted is dropped, with the retraction: right for one who saw neither."""
     _items: list[Event | _Run] = attrs.field(factory=list, init=False)
     _open: dict[tuple[object, ...], _Run] = attrs.field(factory=dict, init=False)
+    _texts: dict[int, list[str]] = attrs.field(factory=dict, init=False)
+    """The pieces of each choice's open run of text: nearly every event is one more."""
 
     def absorb(self, events: Iterable[Event]) -> None:
         """Fold in the next events."""
         for event in events:
+            if type(event) is TextDelta:
+                text = self._texts.get(event.choice)
+                if text is not None:
+                    text.append(event.text)
+                    continue
             key, piece = _mergeable(event)
             if key is None:
                 self._bar(event)
@@ -59,6 +71,10 @@ class Fold:
             else:
                 run = self._open[key] = _Run(event, [piece])
                 self._items.append(run)
+                if type(event) is TextDelta:
+                    self._texts[event.choice] = run.pieces
+        for run in self._open.values():
+            run.pack()
 
     def events(self) -> list[Event]:
         """Give what was absorbed, as few events."""
@@ -69,6 +85,7 @@ class Fold:
 
     def _bar(self, event: Event) -> None:
         self._open.clear()
+        self._texts.clear()
         if self.forget_retracted and isinstance(event, Retracted):
             self._items = list(_without(self._items, event))
         else:

@@ -15,8 +15,11 @@ from .policy import WINDOW, Block, Policy, as_policy
 
 __all__ = ["MemoryLog"]
 
+_DIGITS = 20
+"""More than any sequence number has; an id may come from anywhere (a count)."""
 
-@attrs.define(eq=False)
+
+@attrs.define(eq=False, on_setattr=attrs.setters.NO_OP)  # a hook would cost at every append
 class MemoryLog:
     """
     An append-only log of one run; the truth that every reader reads.
@@ -29,7 +32,7 @@ class MemoryLog:
 
     run_id: str
     window: int = attrs.field(default=WINDOW, validator=attrs.validators.ge(1))
-    """Events kept unfolded (a count)."""
+    """Events kept unfolded (a count); more where a subscriber's policy has a larger window."""
     _events: list[Event] = attrs.field(factory=list, init=False)
     _base: int = attrs.field(default=0, init=False)
     """How many events are folded: the sequence number before the first in ``_events``."""
@@ -37,8 +40,12 @@ class MemoryLog:
     _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     """For each epoch that wrote: the sequence number before its first event, and the epoch."""
     _epoch: int = attrs.field(default=0, init=False)
+    _written: int = attrs.field(default=0, init=False)
+    """The epoch of the newest event."""
     _cursors: set[Cursor] = attrs.field(factory=set, init=False)
     _waiting: set[anyio.Event] = attrs.field(factory=set, init=False)
+    _blockable: bool = attrs.field(default=False, init=False)
+    """Whether any reader ever asked to hold the writer up."""
     _relief: anyio.Event | None = attrs.field(default=None, init=False)
     _ended: bool = attrs.field(default=False, init=False)
 
@@ -57,11 +64,12 @@ class MemoryLog:
         """
         if epoch != self._epoch or self._ended:
             return False
-        if not self._epochs or self._epochs[-1][1] != epoch:
+        if epoch != self._written:
+            self._written = epoch
             self._epochs.append((self.head, epoch))
-        self._events += events
-        if events:
-            self._ended = events[-1].terminal
+        self._events.extend(events)
+        if events and events[-1].terminal:
+            self._ended = True
         if self._waiting:
             self.wake()
         if len(self._events) > 2 * self.window:
@@ -86,17 +94,20 @@ class MemoryLog:
     @property
     def full(self) -> bool:
         """Whether the writer must wait for `room` before it reads on."""
-        return bool(self._cursors) and any(self._holds_up(cursor) for cursor in self._cursors)
+        return bool(self._cursors) and any(cursor.holds_up for cursor in self._cursors)
 
     async def room(self) -> None:
-        """Wait until no blocking subscriber lags, or its patience is over."""
-        while blockers := [cursor for cursor in self._cursors if self._holds_up(cursor)]:
+        """Wait until no blocking subscriber lags, each for as long as its patience."""
+        began = anyio.current_time()
+        while blockers := [cursor for cursor in self._cursors if cursor.holds_up]:
             self._relief = anyio.Event()
-            with anyio.move_on_after(min(c.patience for c in blockers)) as scope:
+            patience = min(cursor.patience for cursor in blockers)
+            with anyio.CancelScope(deadline=began + patience) as scope:
                 await self._relief.wait()
             if scope.cancelled_caught:
                 for cursor in blockers:
-                    cursor.give_up_blocking()
+                    if cursor.patience <= patience:
+                        cursor.give_up_blocking()
 
     def subscribe(
         self,
@@ -115,6 +126,7 @@ class MemoryLog:
             heartbeat: seconds of silence after which it is given a `Heartbeat`.
         """
         cursor = Cursor(self, as_policy(policy), heartbeat, after)
+        self._blockable = self._blockable or isinstance(cursor.policy, Block)
         self._cursors.add(cursor)
         return cursor
 
@@ -148,7 +160,7 @@ class MemoryLog:
     def position_of(self, id_: str) -> int | None:
         """Give the sequence number of the event with that id; None where there is none."""
         _, _, seq = id_.partition("-")
-        position = int(seq) if seq.isdecimal() else 0
+        position = int(seq) if seq.isdecimal() and len(seq) < _DIGITS else 0
         known = 0 < position <= self.head and self.id_of(position) == id_
         return position if known else None
 
@@ -171,13 +183,12 @@ class MemoryLog:
         if self._relief is not None:
             self._relief.set()
 
-    def _holds_up(self, cursor: Cursor) -> bool:
-        policy = cursor.policy
-        return isinstance(policy, Block) and cursor.holds_up(self.head)
-
     def _trim(self) -> None:
         """Fold all but the newest events; readers that lag behind take theirs along."""
-        keep_from = self.head - self.window
+        window = max(self.window, *(cursor.policy.window for cursor in self._cursors), 0)
+        if len(self._events) <= 2 * window:
+            return
+        keep_from = self.head - window
         for cursor in self._cursors:
             cursor.catch_up(keep_from)
         cut = keep_from - self._base

@@ -12,20 +12,21 @@ import attrs
 from ..dialects import Dialect
 from ..errors import StreamkitError, TransportError, TruncatedStream, excerpt
 from ..events import Event, ResponseCompleted
-from ..framing import Frame
 from ..policy import Marks
 from ..response import Response
 from .clock import Clock
 from .recipe import is_async
-from .segment import Over, Segment
+from .segment import Over, Segment, Wait
 from .stage import Broken, Folding, Item, Source, Taps, TimedTransform
-from .tasked import run_async_stage
-from .worker import Link, ParserWorker, StageWorker, Worker
+from .tasked import TaskedStage
+from .worker import Link, ParserWorker, StageWorker, Worker, stage_error
 
 __all__ = ["Line"]
 
 _AHEAD = 16
 """Batches a task may be ahead of the next (a count)."""
+_LINGER = 0.05
+"""Seconds a read behind the answer may take to end by itself, so that the connection lives on."""
 
 Deliver = Callable[[list[Event]], None]
 
@@ -60,6 +61,7 @@ class Line:
     _over: bool = attrs.field(default=False, init=False)
     _apart: bool = attrs.field(default=False, init=False)
     """Whether the end of the line is in another task than the source."""
+    _tasked: list[TaskedStage] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         for _, stage in self.stages:
@@ -105,11 +107,13 @@ class Line:
             async with anyio.create_task_group() as tasks:
                 for number, part in enumerate(parts):
                     last = number == len(links)
-                    outlet = self._end if last else partial(_send, links[number])
+                    outlet = self._end if last else partial(self._hand_on, number, links[number])
                     if isinstance(part, tuple):
                         before, after = links[number - 1], links[number]
                         name, stage = part
-                        tasks.start_soon(run_async_stage, name, stage, before.source, after.sink)
+                        tasked = TaskedStage(name, stage, before.source, after.sink)
+                        self._tasked.append(tasked)
+                        tasks.start_soon(tasked.run)
                         continue
                     segment = Segment.of(part, outlet)
                     segments.append(segment)
@@ -147,13 +151,9 @@ class Line:
     async def _fetch(
         self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
     ) -> Item:
-        async def emit(frames: list[Frame]) -> None:
-            await segment.push(frames)
-            if self._over:
-                raise Over
-
         try:
             call = source.call(self.dialect, request)
+            emit = segment.push if self._apart else _Intake(self, segment)
             with self.reading:
                 return await source.fetch(call, self.dialect, emit, taps)
         except Over:
@@ -164,31 +164,63 @@ class Line:
             return Broken(_unmapped(error))
         return Broken(self.cause or TransportError("the read was cancelled"))
 
-    async def _end(self, item: Item) -> None:
+    def _hand_on(self, number: int, link: Link, item: Item) -> Wait | None:
+        """Give what comes out of part *number* to the task of the next."""
+        try:
+            link.sink.send_nowait(item)
+        except anyio.WouldBlock:
+            sending = partial(_send, link, item)
+            return sending if number else partial(self._held, sending)
+        except anyio.BrokenResourceError:
+            return _refused
+        return None
+
+    def _end(self, item: Item) -> Wait | None:
         """Take what comes out of the last stage."""
+        try:
+            return self._take(item)
+        except Over:
+            raise
+        except Exception as error:  # noqa: BLE001 (a log may be anyone's)
+            self._break(error)
+
+    def _take(self, item: Item) -> Wait | None:
         if type(item) is list:
+            self.deliver(item)
             last = item[-1]
             if last.terminal:
                 self._complete(last)
-                self.deliver(item)
                 self._finish()
-            self.deliver(item)
             if self.is_full():
-                await self._wait_for_room()
+                return self._wait_for_room
         elif isinstance(item, Broken):
             self.broken = item.error
             self._finish()
+        return None
 
     def _finish(self) -> NoReturn:
         self._over = True
-        if self._apart:
-            self.reading.cancel()  # the source's task may wait for a read nobody needs
+        if self._apart:  # a read, or anything else, may be waited for that nobody needs
+            self.reading.deadline = anyio.current_time() + _LINGER
+            for tasked in self._tasked:
+                tasked.leave()
         raise Over
 
+    def _break(self, error: Exception) -> NoReturn:
+        self.broken = stage_error("fanout", error)
+        self._finish()
+
     async def _wait_for_room(self) -> None:
+        try:
+            await (self.room() if self._apart else self._held(self.room))
+        except Exception as error:  # noqa: BLE001 (a log may be anyone's)
+            self._break(error)
+
+    async def _held(self, wait: Wait) -> None:
+        """Wait for those behind: the provider is not to blame, so its clocks stand still."""
         self.marks.hold(self.clock.now())
         try:
-            await self.room()
+            await wait()
         finally:
             self.marks.release(self.clock.now())
             self.poke()
@@ -218,6 +250,38 @@ class Line:
             else:
                 part.append(partial(StageWorker, name=name, stage=stage))
         yield part
+
+
+@attrs.define(eq=False)
+class _Intake:
+    """What a source emits to where one task drives the whole line."""
+
+    line: Line
+    segment: Segment
+
+    async def __call__(self, frames: list[Any]) -> None:
+        """Take a batch; nothing is read meanwhile."""
+        await self.segment.push(frames)
+
+    def nowait(self, frames: list[Any]) -> Wait | None:
+        """Take a batch while a read is about to wait, which nothing may break but its scope."""
+        try:
+            return self.segment.push_nowait(frames)
+        except Over:
+            # A whole answer lets the body end by itself, so that its connection lives on.
+            linger = _LINGER if self.line.broken is None else 0.0
+            self.line.reading.deadline = anyio.current_time() + linger
+            return _raise_over
+
+
+async def _raise_over() -> None:
+    raise Over
+
+
+async def _refused() -> None:
+    # In a cancelled run the next task may have left before this one was told.
+    await anyio.lowlevel.checkpoint()
+    raise Over
 
 
 async def _send(link: Link, item: Item) -> None:

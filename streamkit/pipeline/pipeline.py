@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 import attrs
 
-from ..errors import MisuseError
+from ..errors import MisuseError, excerpt
 from ..events import Event
 from ..policy import Marks
 from .clock import Clock
@@ -88,7 +88,7 @@ class Pipeline:
         room: Callable[[], Any],
     ) -> Line:
         """Make the stages of one attempt, fresh."""
-        stages = [(recipe.name, recipe.fresh()) for recipe in self._recipes]
+        stages = [recipe.fresh() for recipe in self._recipes]
         return Line(
             dialect=self.parser.dialect,
             stages=stages,
@@ -104,12 +104,23 @@ class Pipeline:
 
 def _check(stages: Sequence[Any]) -> None:
     """Hold the shape of a pipeline, with an error that says which place is wrong."""
+    if isinstance(stages, str) or not isinstance(stages, Sequence):
+        raise MisuseError(f"expected the stages of a pipeline as a list; got {excerpt(stages)!r}")
     places = ((0, Source, "a source such as Transport(http)"), (1, Parsing, "a ChunkParser"))
     for place, kind, wanted in (*places, (-1, Fan, "an EventFanout")):
-        if len(stages) < len(places) + 1 or not isinstance(stages[place], kind):
-            names = ", ".join(type(stage).__name__ for stage in stages) or "nothing"
+        if len(stages) < len(places) + 1 or not _is(stages[place], kind):
+            names = ", ".join(_name(stage) for stage in stages) or "nothing"
             where = "last" if place < 0 else f"at place {place + 1}"
             raise MisuseError(
                 f"expected {wanted} {where} in the pipeline; got [{names}]; write "
                 "[Transport(http), ChunkParser(dialect), *stages, EventFanout()]"
             )
+
+
+def _is(stage: Any, kind: type) -> bool:
+    """Whether *stage* does what *kind* says; a class only describes it."""
+    return isinstance(stage, kind) and not isinstance(stage, type)
+
+
+def _name(stage: Any) -> str:
+    return f"the class {stage.__name__}" if isinstance(stage, type) else type(stage).__name__

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import attrs
 
-from ..errors import MisuseError
+from ..errors import MisuseError, StageError, StreamkitError, excerpt
 from ..plugins import load_stage
 
 __all__ = ["Recipe", "is_async"]
@@ -37,7 +37,7 @@ class Recipe:
         """
         if isinstance(entry, str):
             return attrs.evolve(cls.of(load_stage(entry)), name=entry)
-        if attrs.has(type(entry)):
+        if attrs.has(type(entry)) and callable(entry):
             return cls(type(entry).__name__, lambda: attrs.evolve(entry))
         if not callable(entry) or not _takes_nothing(entry):
             raise MisuseError(
@@ -45,22 +45,33 @@ class Recipe:
                 f"registered name; got {entry!r}; a stage holds the state of one attempt, so "
                 f"pass what makes it: `lambda: ...`"
             )
-        return cls(getattr(entry, "__name__", type(entry).__name__), cast("Any", entry))
+        return cls(_name(getattr(entry, "func", entry)), cast("Any", entry))  # of a partial's
 
-    def fresh(self) -> Any:
+    def fresh(self) -> tuple[str, Any]:
         """
-        Make the stage of one attempt.
+        Make the stage of one attempt, and give it with its name.
 
         Raises:
-            MisuseError: what the factory gives is no stage.
+            StageError: the factory raised.
+            MisuseError: what it gives is no stage.
         """
-        stage = self.make()
+        try:
+            stage = self.make()
+        except StreamkitError:
+            raise
+        except Exception as error:
+            problem = f"could not be made: {type(error).__name__}: {excerpt(error)}"
+            raise StageError(self.name, problem) from error
         if not callable(stage):
             raise MisuseError(
                 f"expected stage {self.name!r} to be made callable; the factory gave {stage!r}; "
                 "a stage is `(event) -> events`, or `async (source, sink)`"
             )
-        return stage
+        return (_name(stage) if self.name == "<lambda>" else self.name), stage
+
+
+def _name(entry: Any) -> str:
+    return str(getattr(entry, "__name__", type(entry).__name__))
 
 
 def is_async(stage: Any) -> bool:

@@ -15,7 +15,11 @@ from .worker import Link, StageWorker, Worker
 
 __all__ = ["Over", "Segment"]
 
-Outlet = Callable[[Item], Awaitable[None]]
+Wait = Callable[[], Awaitable[None]]
+"""What must be awaited before anything more is handed in."""
+
+Outlet = Callable[[Item], Wait | None]
+"""Takes what comes out; gives what must be awaited before the next, if anything."""
 
 
 class Over(Exception):
@@ -35,7 +39,17 @@ class Segment:
     links: Sequence[Link]
     workers: Sequence[Worker]
     outlet: Outlet
-    """Takes what comes out; raises `Over` when it needs no more."""
+    """Raises `Over` when it needs no more."""
+
+    _enter: Callable[[Item], None] = attrs.field(init=False)
+    _leave: Callable[[], Item] = attrs.field(init=False)
+    _steps: Sequence[Callable[[int], int]] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Looked up once, not at every read.
+        self._enter = self.links[0].sink.send_nowait
+        self._leave = self.links[-1].source.receive_nowait
+        self._steps = [worker.step for worker in self.workers]
 
     @classmethod
     def of(cls, makers: Sequence[Callable[..., Worker]], outlet: Outlet) -> Segment:
@@ -48,29 +62,39 @@ class Segment:
         return cls(links, workers, outlet)
 
     async def push(self, item: Item) -> None:
-        """Take *item* through every stage."""
-        self.links[0].sink.send_nowait(item)
-        items = 1
-        for worker in self.workers:
-            items = worker.step(items)
-        out = self.links[-1].source
-        for _ in range(items):
-            await self.outlet(out.receive_nowait())
+        """Take *item* through every stage, and wait where what comes out must be waited for."""
+        self._enter(item)
+        items = self._drive(1, self._steps)
+        while items:
+            items -= 1
+            wait = self.outlet(self._leave())
+            if wait is not None:
+                await wait()
+
+    def push_nowait(self, item: Item) -> Wait | None:
+        """Take *item* through every stage; give what is to be awaited, instead of awaiting it."""
+        self._enter(item)
+        items = self._drive(1, self._steps)
+        wait = None
+        while items:
+            items -= 1
+            wait = self.outlet(self._leave()) or wait
+        return wait
 
     async def pull(self, source: MemoryObjectReceiveStream[Item], clock: Clock) -> None:
         """Drive the stages from another task's stream, to its end; wake a timed first stage."""
         timed = self._timed()
         with source:
             while True:
-                due = getattr(timed.stage, "wake_at", None) if timed is not None else None
+                due = timed.due if timed is not None else None
                 try:
                     item = await _receive(source, due, clock)
                 except anyio.EndOfStream:
                     return
                 if item is not None:
                     await self.push(item)
-                elif timed is not None:
-                    await self._wake(timed, clock.now())
+                elif timed is not None and due is not None:
+                    await self._wake(timed, max(due, clock.now()))
 
     def close(self) -> None:
         """Close every stream."""
@@ -84,23 +108,43 @@ class Segment:
         return None
 
     async def _wake(self, timed: StageWorker, now: float) -> None:
-        items = 0
-        for item in timed.wake(now):
-            timed.sink.send_nowait(item)
-            items += 1
-        for worker in self.workers[1:]:
-            items = worker.step(items)
-        out = self.links[-1].source
-        for _ in range(items):
-            await self.outlet(out.receive_nowait())
+        """Send what a timed first stage has due through the stages behind it."""
+        items = self._drive(timed.wake(now), self._steps[1:])
+        while items:
+            items -= 1
+            wait = self.outlet(self._leave())
+            if wait is not None:
+                await wait()
+
+    @staticmethod
+    def _drive(items: int, steps: Sequence[Callable[[int], int]]) -> int:
+        for step in steps:
+            items = step(items)
+        return items
 
 
 async def _receive(
     source: MemoryObjectReceiveStream[Item], due: float | None, clock: Clock
 ) -> Item | None:
-    """Receive, at most until *due*; None when it came first."""
+    """Receive, at most until *due* on *clock*; None when that came first."""
     if due is None:
         return await source.receive()
-    with anyio.move_on_after(due - clock.now()):
-        return await source.receive()
-    return None
+    if due <= clock.now():
+        return None
+    item: Item | None = None
+    ended = False
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_at, due, clock, tasks.cancel_scope)
+        try:
+            item = await source.receive()
+        except anyio.EndOfStream:  # raised in here, it would come out in a group
+            ended = True
+        tasks.cancel_scope.cancel()
+    if ended:
+        raise anyio.EndOfStream
+    return item
+
+
+async def _cancel_at(due: float, clock: Clock, scope: anyio.CancelScope) -> None:
+    await clock.wait(anyio.Event(), due)
+    scope.cancel()

@@ -115,8 +115,9 @@ class Source(Protocol):
         Send the call and emit the frames of each read, until the body ends.
 
         Raises:
-            StreamkitError: it could not be had; whatever *emit* raises passes
-                through. In both cases nothing stays open.
+            StreamkitError: it could not be had.
+            Over: *emit* raised it, for nobody needs more; it passes through.
+                In both cases nothing stays open.
         """
 
 

@@ -14,7 +14,7 @@ from ..errors import StageError, excerpt
 from ..events import Event
 from .stage import AsyncStage, Broken, Item
 
-__all__ = ["run_async_stage"]
+__all__ = ["TaskedStage"]
 
 
 @attrs.define(eq=False)
@@ -68,37 +68,52 @@ class _Sender:
         await self.sink.send([event])
 
 
-async def run_async_stage(
-    name: str,
-    stage: AsyncStage,
-    source: MemoryObjectReceiveStream[Item],
-    sink: MemoryObjectSendStream[Item],
-) -> None:
-    """
-    Run an `AsyncStage` to its end, and close both of its streams.
+@attrs.define(eq=False)
+class TaskedStage:
+    """An `AsyncStage` at work."""
 
-    What broke upstream cancels the stage where it reads, and passes by. What
-    the stage raises, or a terminal it keeps, is a `StageError` in band.
-    """
-    async with source, sink:
-        with anyio.CancelScope() as scope:
-            receiver, sender = _Receiver(source, scope), _Sender(sink)
-            try:
-                await stage(receiver, sender)
-            except anyio.BrokenResourceError:
-                return  # the next stage needs no more
-            except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes)
-                await _tell(sink, _wrap(name, error))
-                return
-        if receiver.broken is not None:
-            await _tell(sink, receiver.broken)
-        elif not sender.ended:
-            await _tell(sink, Broken(_early(name, receiver.ended)))
+    name: str
+    stage: AsyncStage
+    source: MemoryObjectReceiveStream[Item]
+    sink: MemoryObjectSendStream[Item]
+    _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    _receiver: _Receiver = attrs.field(init=False)
+    _sender: _Sender = attrs.field(init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._receiver, self._sender = _Receiver(self.source, self._scope), _Sender(self.sink)
 
-async def _tell(sink: MemoryObjectSendStream[Item], broken: Broken) -> None:
-    with contextlib.suppress(anyio.BrokenResourceError):  # the next stage ended the answer before
-        await sink.send(broken)
+    async def run(self) -> None:
+        """
+        Run the stage to its end, and close both of its streams.
+
+        What broke upstream cancels the stage where it reads, and passes by.
+        What the stage raises, or a terminal it keeps, is a `StageError` in band.
+        """
+        async with self.source, self.sink:
+            with self._scope:
+                try:
+                    await self.stage(self._receiver, self._sender)
+                except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes)
+                    await self._tell(self._receiver.broken or _wrap(self.name, error))
+                    return
+            if self._receiver.broken is not None:
+                await self._tell(self._receiver.broken)
+            elif not self._sender.ended:
+                await self._tell(Broken(_early(self.name, self._receiver.ended)))
+
+    def leave(self) -> None:
+        """
+        Cancel the stage, for nobody needs more of it.
+
+        One that passed on the terminal may end in peace what it does behind it.
+        """
+        if not self._sender.ended:
+            self._scope.cancel()
+
+    async def _tell(self, broken: Broken) -> None:
+        with contextlib.suppress(anyio.BrokenResourceError):  # the answer ended behind this stage
+            await self.sink.send(broken)
 
 
 def _wrap(name: str, error: Exception) -> Broken:

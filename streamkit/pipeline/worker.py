@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -12,11 +12,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from ..dialects import Decoder
 from ..errors import StageError, StreamkitError, TruncatedStream, excerpt
 from ..events import Event, Finished
-from ..framing import Ended, Frame
+from ..framing import Ended
 from ..policy import Marks
 from .stage import Broken, Item
 
-__all__ = ["Link", "ParserWorker", "StageWorker", "Worker"]
+__all__ = ["Link", "ParserWorker", "StageWorker", "Worker", "stage_error"]
 
 _PARDONED = frozenset({"transport", "stalled", "truncated", "malformed", "limit"})
 """Codes of errors that a complete answer turns into diagnostics; never a stage's own."""
@@ -49,19 +49,46 @@ class Worker:
 
     source: MemoryObjectReceiveStream[Item]
     sink: MemoryObjectSendStream[Item]
+    _take: Callable[[], Item] = attrs.field(init=False)
+    _give: Callable[[Item], None] = attrs.field(init=False)
+    _broken: Broken | None = attrs.field(default=None, init=False)
+    """What broke behind the batch that `handle` gives."""
+    over: bool = attrs.field(default=False, init=False)
+    """Whether the sink has the terminal, or what broke: nothing may come behind it."""
+
+    def __attrs_post_init__(self) -> None:
+        self._take, self._give = self.source.receive_nowait, self.sink.send_nowait
 
     def step(self, items: int) -> int:
         """Take that many items from the source; give how many went to the sink."""
+        if items == 1 and not self.over:  # the hot path: a batch in, a batch out
+            out = self.handle(self._take())
+            if type(out) is list and out and self._broken is None and not out[-1].terminal:
+                self._give(out)
+                return 1
+            return self._pass_on(out)
         sent = 0
         for _ in range(items):
-            for item in self.handle(self.source.receive_nowait()):
-                self.sink.send_nowait(item)
-                sent += 1
+            item = self._take()
+            if not self.over:
+                sent += self._pass_on(self.handle(item))
         return sent
 
-    def handle(self, item: Item) -> Sequence[Item]:
-        """Give what *item* becomes: nothing, a batch, what broke, or a batch and what broke."""
+    def handle(self, item: Item) -> Item | None:
+        """Give what *item* becomes; what broke behind it goes to ``_broken``."""
         raise NotImplementedError
+
+    def _pass_on(self, out: Item | None) -> int:
+        sent = 0
+        if out:
+            self._give(out)
+            self.over = type(out) is not list or out[-1].terminal
+            sent = 1
+        if self._broken is not None:
+            self._give(self._broken)
+            self._broken, self.over = None, True
+            sent += 1
+        return sent
 
 
 @attrs.define(eq=False)
@@ -73,44 +100,68 @@ class StageWorker(Worker):
     _batched: Callable[[list[Event]], list[Event]] | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         # A stage of the house may take a batch in one call: most of its
         # events pass it untouched, and a list is then handed on uncopied.
-        self._batched = getattr(self.stage, "batch", None)
+        own = type(self.stage)
+        house = own.__module__.partition(".")[0] == __name__.partition(".")[0]
+        self._batched = self.stage.batch if house and "batch" in vars(own) else None
 
-    def handle(self, item: Item) -> Sequence[Item]:
+    def handle(self, item: Item) -> Item | None:
         """Run the stage over a batch; a failure passes by."""
         if type(item) is not list:
-            return (item,)
+            return item
         out: list[Event] = []
         try:
             if self._batched is not None:
-                out = self._batched(item)
-            else:
-                stage = self.stage
-                for event in item:
-                    out.extend(stage(event))
-                if item[-1].terminal or any(event.terminal for event in out):
-                    self._keeps_the_terminal(out)
+                return self._batched(item)
+            stage = self.stage
+            for event in item:
+                out.extend(stage(event))
+                if out and out[-1].terminal:
+                    break  # it ended the answer, perhaps early: it is asked for no more
         except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes the request)
-            return _broken(out, _stage_error(self.name, error))
-        return (out,) if out else ()
+            self._broken = Broken(stage_error(self.name, error))
+        self._keep_the_rule(out, ends=item[-1].terminal)
+        return out
 
-    def wake(self, now: float) -> Sequence[Item]:
-        """Run what a timed stage has due."""
+    @property
+    def due(self) -> float | None:
+        """When a timed stage is to be woken; None for not at all."""
+        return None if self.over else self.stage.wake_at
+
+    def wake(self, now: float) -> int:
+        """Run what a timed stage has due; give how many items went to the sink."""
+        out: list[Event] = []
         try:
-            out = list(self.stage.wake(now))
+            out.extend(self.stage.wake(now))
+            if self.stage.wake_at is not None and self.stage.wake_at <= now:
+                raise StageError(
+                    self.name,
+                    "broke the rule that waking it moves wake_at on: expected a later time than "
+                    f"{now:g}, or None; got {self.stage.wake_at:g}",
+                )
         except Exception as error:  # noqa: BLE001
-            return _broken([], _stage_error(self.name, error))
-        return (out,) if out else ()
+            self._broken = Broken(stage_error(self.name, error))
+        self._keep_the_rule(out, ends=False)
+        return self._pass_on(out)
 
-    def _keeps_the_terminal(self, out: list[Event]) -> None:
-        if sum(event.terminal for event in out) != 1 or not out[-1].terminal:
-            last = repr(out[-1]) if out else "nothing"
-            raise StageError(
-                self.name,
-                "broke the rule that the terminal event is passed on, once and last: expected "
-                f"ResponseCompleted at the end; got {last}; give what you hold, then the terminal",
-            )
+    def _keep_the_rule(self, out: list[Event], *, ends: bool) -> None:
+        """See that the terminal is passed on, once and last; cut *out* before what is not."""
+        first = next((n for n, event in enumerate(out) if getattr(event, "terminal", True)), None)
+        if first is None:
+            if ends and self._broken is None:
+                self._broken = Broken(_not_last(self.name, "nothing"))
+            return
+        odd: object = out[first]
+        behind = out[first + 1 :]
+        if not isinstance(odd, Event):
+            self._broken = Broken(_no_events(self.name, f"{odd!r} is none"))
+        elif behind:
+            self._broken = Broken(_not_last(self.name, f"{behind[0]!r} behind it"))
+        else:
+            return
+        del out[first:]
 
 
 @attrs.define(eq=False)
@@ -123,60 +174,82 @@ class ParserWorker(Worker):
     poke: Callable[[], None]
     """Called when a deadline may have come nearer."""
 
-    def handle(self, item: Item) -> Sequence[Item]:
+    def handle(self, item: Item) -> Item | None:
         """Decode the frames of a batch, or judge the end of the body."""
         out: list[Event] = []
         try:
             if type(item) is list:
-                self._feed(item, out)
+                feed = self.decoder.feed
+                try:
+                    for frame in item:
+                        out.extend(feed(frame))
+                        if out and out[-1].terminal:
+                            break  # frames behind the end of the answer are no part of it
+                finally:
+                    self._stamp(out)
             elif isinstance(item, Broken):
-                return self._settle(out, item.error)
+                self._settle(out, item.error)
             elif isinstance(item, Ended):
                 out.extend(self.decoder.eof(item.residue))
         except StreamkitError as error:
-            return self._settle(out, error)
+            self._settle(out, error)
         except Exception as error:  # noqa: BLE001 (a bug in a dialect breaks no call)
-            return _broken(out, _stage_error("parser", error))
-        return (out,) if out else ()
-
-    def _feed(self, frames: list[Frame], out: list[Event]) -> None:
-        feed = self.decoder.feed
-        try:
-            for frame in frames:
-                out.extend(feed(frame))
-        finally:
-            self._stamp(out)
+            self._broken = Broken(stage_error("parser", error))
+        return out
 
     def _stamp(self, out: list[Event]) -> None:
+        marks = self.marks
         for event in out:
             if event.progress:
-                self.marks.progress = now = self.now()
-                if self.marks.first_progress is None:
-                    self.marks.first_progress = now
+                marks.progress = self.now()
+                if marks.first_progress is None:
+                    marks.first_progress = marks.progress
                     self.poke()
                 break
+        if len(out) != 1 or not out[0].progress:
+            self._stamp_finished(out)
+
+    def _stamp_finished(self, out: list[Event]) -> None:
         finished = self.marks.finished is None and any(type(e) is Finished for e in out)
         if finished and self.decoder.evidence is not None:
             self.marks.finished = self.now()
             self.poke()
 
-    def _settle(self, out: list[Event], error: Exception) -> Sequence[Item]:
+    def _settle(self, out: list[Event], error: Exception) -> None:
         """Judge what broke: evidence of a whole answer pardons what came after it."""
         if getattr(error, "code", None) in _PARDONED:
             try:
-                return ([*out, *self.decoder.eof()],)
+                out.extend(self.decoder.eof())
             except TruncatedStream:
                 pass
-        return _broken(out, error)
+            else:
+                return
+        self._broken = Broken(error)
 
 
-def _broken(out: list[Event], error: Exception) -> Sequence[Item]:
-    return (out, Broken(error)) if out else (Broken(error),)
-
-
-def _stage_error(name: str, error: Exception) -> Exception:
+def stage_error(name: str, error: Exception) -> Exception:
+    """Give the `StageError` for what stage *name* raised, or for what it gave."""
     if isinstance(error, StageError):
         return error
+    inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+    if isinstance(error, TypeError | AttributeError) and not inside:  # what it gave, raised here
+        return _no_events(name, error)
     wrapped = StageError(name, f"raised {type(error).__name__}: {excerpt(error)}")
     wrapped.__cause__ = error
     return wrapped
+
+
+def _no_events(name: str, said: object) -> StageError:
+    return StageError(
+        name,
+        f"broke the rule that it gives a sequence of events: {excerpt(said)}; give a tuple, "
+        "`(event,)`, or `()` for none",
+    )
+
+
+def _not_last(name: str, got: str) -> StageError:
+    return StageError(
+        name,
+        "broke the rule that the terminal event is passed on, once and last: expected "
+        f"ResponseCompleted at the end; got {excerpt(got)}; give what you hold, then the terminal",
+    )

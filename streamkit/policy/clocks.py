@@ -59,10 +59,10 @@ class Marks:
             return
         gap, self._held = now - self._held, None
         self.started += gap
-        if self.progress is not None:
-            self.progress += gap
+        if self.progress is not None:  # stamped while held, it counts from now
+            self.progress = min(self.progress + gap, now)
         if self.finished is not None:
-            self.finished += gap
+            self.finished = min(self.finished + gap, now)
 
     @property
     def held(self) -> bool:

@@ -55,27 +55,36 @@ class Ledger:
     """What was delivered, retractions applied."""
 
     _shown: dict[_Key, _Shown] = attrs.field(factory=dict, init=False)
+    _texts: dict[int, _Shown] = attrs.field(factory=dict, init=False)
+    """The text channel of each choice, once more: nearly every event is a piece of it."""
 
     def record(self, events: Sequence[Event]) -> None:
-        """Write down what is appended to the log. Tool calls are only counted: they never match."""
+        """Write down what is appended to the log."""
         for event in events:
-            if type(event) is TextDelta:
-                key = ("text", event.choice)
+            if type(event) is TextDelta and (text := self._texts.get(event.choice)) is not None:
+                text.add(event.text)
             elif type(event) is Retracted:
-                self._shown.pop((event.channel, event.choice), None)
-                continue
+                self._forget(event)
             elif _is_content(event):
-                key = _key(event)
-            else:
-                continue
-            shown = self._shown.get(key)
-            if shown is None:
-                shown = self._shown[key] = _Shown()
-            if _is_words(event):
-                shown.sample = shown.sample or event
-                shown.add(event.text)
-            elif event.channel != "tool_calls" or not shown.items:
-                shown.items.append(event)
+                self._write(event)
+
+    def _write(self, event: ContentEvent) -> None:
+        key = _key(event)
+        shown = self._shown.get(key)
+        if shown is None:
+            shown = self._shown[key] = _Shown()
+        if _is_words(event):
+            shown.sample = shown.sample or event
+            shown.add(event.text)
+            if type(event) is TextDelta:
+                self._texts[event.choice] = shown
+        elif event.channel != "tool_calls" or not shown.items:
+            shown.items.append(event)  # of tool calls the first is enough: they never match
+
+    def _forget(self, gone: Retracted) -> None:
+        self._shown.pop((gone.channel, gone.choice), None)
+        if gone.channel == "text":
+            self._texts.pop(gone.choice, None)
 
     def compare(self) -> Comparison:
         """Begin to compare the next attempt with all that is shown now."""
@@ -96,6 +105,8 @@ class Comparison:
 
     def feed(self, event: Event) -> Iterator[Event]:
         """Give what is to be appended for *event*."""
+        if type(event) is Retracted:  # a stage's own: what was shown there is gone
+            self._shown.pop((event.channel, event.choice), None)
         key = _key(event) if _is_content(event) else None
         shown = self._shown.get(key) if key is not None else None
         if key is None or shown is None:

@@ -5,7 +5,10 @@ from .buffered import Buffered
 from .endpoint import Endpoint
 from .fanout import EventFanout
 from .parser import ChunkParser
+from .redact import Redact
+from .smooth import Smooth
 from .suppressor import Suppressor
+from .think_tags import ThinkTags
 from .transport import Transport
 
 __all__ = [
@@ -14,6 +17,9 @@ __all__ = [
     "ChunkParser",
     "Endpoint",
     "EventFanout",
+    "Redact",
+    "Smooth",
     "Suppressor",
+    "ThinkTags",
     "Transport",
 ]

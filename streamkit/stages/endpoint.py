@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import anyio
 import attrs
 
 from ..dialects import HttpCall, read_error
-from ..errors import MisuseError, ProviderError, Rejected, excerpt
+from ..errors import MisuseError, ProviderError, Rejected, StreamkitError, excerpt
 from ..framing import Ended, encode, read_frames
 from ..pipeline import Emit, Over, Taps
 from .foreign import map_foreign
@@ -55,13 +56,15 @@ class Endpoint:
         request = self._build(http, call, taps, accept)
         try:
             response = await http.send(request, stream=True)
+        except StreamkitError:
+            raise
         except Exception as error:
             raise map_foreign(error, taps.connect, self.secrets) from error
-        body = _body(response)
+        body, raw = _body(response)
         linger = 0.0
         try:
             if not response.is_success:
-                raise await self._rejection(response, body)
+                raise await self._rejection(response, body, taps.close)
             return await read_frames(
                 body,
                 emit,
@@ -73,13 +76,12 @@ class Endpoint:
         except Over:
             linger = _LINGER
             raise
+        except StreamkitError:
+            raise
         except Exception as error:
-            mapped = map_foreign(error, taps.connect, self.secrets)
-            if mapped is error:
-                raise
-            raise mapped from error
+            raise map_foreign(error, taps.connect, self.secrets) from error
         finally:
-            await _leave(response, body, linger, taps.close)
+            await _leave(response, (body, raw), linger, taps.close)
 
     def _build(self, http: Any, call: HttpCall, taps: Taps, accept: str) -> Any:
         base = self.base_url.rstrip("/")
@@ -107,15 +109,20 @@ class Endpoint:
                 "check base_url, headers and that the body is JSON"
             ) from error
 
-    async def _rejection(self, response: Any, body: AsyncIterator[bytes]) -> ProviderError:
+    async def _rejection(
+        self, response: Any, body: AsyncIterator[bytes], seconds: float
+    ) -> ProviderError:
         read = bytearray()
         try:
-            async for chunk in body:
-                read += chunk
-                if len(read) >= _REJECTION_BYTES:
-                    break
-        except Exception as error:  # noqa: BLE001 (the status says enough)
+            with anyio.move_on_after(seconds):  # the status says enough to go on with
+                async for chunk in body:
+                    read += chunk
+                    if len(read) >= _REJECTION_BYTES:
+                        break
+        except Exception as error:  # noqa: BLE001
             read += f" (and the body broke off: {type(error).__name__})".encode()
+        for secret in self.secrets:  # before anyone cuts it in two
+            read = read.replace(secret.encode(), b"***")
         said, word = read_error(bytes(read))
         return Rejected(
             f"the provider answered HTTP {response.status_code}: {excerpt(said, *self.secrets)}",
@@ -125,14 +132,36 @@ class Endpoint:
         )
 
 
-def _body(response: Any) -> AsyncIterator[bytes]:
-    """Iterate the body as it comes off the wire; decode it where the provider compressed it."""
-    encoding = response.headers.get("content-encoding", "identity").lower()
-    plain = encoding in ("", "identity")
-    return response.aiter_raw() if plain else response.aiter_bytes()  # type: ignore[no-any-return]
+def _body(response: Any) -> tuple[AsyncIterator[bytes], AsyncIterator[bytes]]:
+    """Iterate the body, decoded where the provider compressed it, and as it comes off the wire."""
+    raw = response.aiter_raw()
+    if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
+        return raw, raw
+    response.aiter_raw = lambda *_: _Kept(raw)
+    return response.aiter_bytes(), raw
 
 
-async def _leave(response: Any, body: AsyncIterator[bytes], linger: float, seconds: float) -> None:
+@attrs.frozen
+class _Kept:
+    """
+    The bytes off the wire, for what decodes them.
+
+    Where that fails, it would close them (httpx2), or leave them to the
+    garbage collector (httpx); kept, they can be left by a cancelled read.
+    """
+
+    raw: AsyncIterator[bytes]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.raw
+
+    async def aclose(self) -> None:
+        """Leave it open."""
+
+
+async def _leave(
+    response: Any, bodies: Iterable[AsyncIterator[bytes]], linger: float, seconds: float
+) -> None:
     """
     Leave a body, wherever it is, and close its response.
 
@@ -143,16 +172,19 @@ async def _leave(response: Any, body: AsyncIterator[bytes], linger: float, secon
     at most *seconds* in all.
     """
     with anyio.move_on_after(seconds, shield=True):
-        with contextlib.suppress(Exception):  # it is being thrown away
-            with anyio.move_on_after(linger):
-                async for _ in body:
-                    pass
-        await response.aclose()
+        for body in bodies:
+            with contextlib.suppress(Exception):  # it is being thrown away
+                with anyio.move_on_after(linger):
+                    async for _ in body:
+                        pass
+        with contextlib.suppress(Exception):
+            await response.aclose()
 
 
 def _retry_after(value: str | None) -> float | None:
     """Read the delay form of ``Retry-After`` (RFC 9110, 10.2.3); dates are left alone."""
     try:
-        return None if value is None else max(0.0, float(value))
+        seconds = float(value or "nan")
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -10,7 +10,7 @@ from ..errors import MalformedStream, MisuseError, Stalled, StreamkitError, Tran
 __all__ = ["CLASSES", "ROOTS", "map_foreign"]
 
 ROOTS: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "anyio", "ssl"})
-"""Modules whose exceptions are known, by the root of their name."""
+"""Modules whose exceptions are known by the names of their classes."""
 
 _Make = Callable[[str, float], StreamkitError]
 
@@ -57,20 +57,25 @@ CLASSES: Final[dict[str, _Make]] = {
 """By class name, the nearest ancestor first: what an exception becomes."""
 
 
-def map_foreign(error: Exception, connect: float, secrets: tuple[str, ...] = ()) -> Exception:
+def map_foreign(error: Exception, connect: float, secrets: tuple[str, ...] = ()) -> StreamkitError:
     """
     Map an exception of the HTTP client, the socket or TLS to the error tree.
 
+    A stranger's is a failure of the connection too: an HTTP client lets some
+    slip, as httpx on uvloop does with ``AttributeError`` when the server
+    closes a connection it has just accepted.
+
     Args:
-        error: as it was raised; ours, and a stranger's, pass unchanged.
+        error: as it was raised; ours passes unchanged.
         connect: the connect clock's setting, in seconds, for the message.
         secrets: values that no message may quote.
     """
-    root = type(error).__module__.partition(".")[0]
-    if root not in ROOTS and not isinstance(error, OSError):
+    if isinstance(error, StreamkitError):
         return error
     said = f"{type(error).__name__}: {excerpt(error, *secrets)}".rstrip(": ")
-    for ancestor in type(error).__mro__:
+    root = type(error).__module__.partition(".")[0]
+    known = root in ROOTS or isinstance(error, OSError)
+    for ancestor in type(error).__mro__ if known else ():
         make = CLASSES.get(ancestor.__name__)
         if make is not None:
             return make(said, connect)

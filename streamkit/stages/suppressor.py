@@ -32,8 +32,12 @@ class Suppressor:
 
     def batch(self, events: list[Event]) -> list[Event]:
         """Give what may be seen of one read; untouched while no tool was called."""
-        if not self._calling and not any(_calls_a_tool(event) for event in events):
-            return events
+        if not self._calling:
+            for event in events:
+                if event.channel == "tool_calls":
+                    break
+            else:
+                return events
         return [event for event in events if self._passes(event)]
 
     def _passes(self, event: Event) -> bool:
@@ -42,7 +46,3 @@ class Suppressor:
         if isinstance(event, ToolCallStarted | ToolCallDelta):
             self._calling.add(event.choice)
         return not (type(event) is TextDelta and event.choice in self._calling)
-
-
-def _calls_a_tool(event: Event) -> bool:
-    return event.channel == "tool_calls"

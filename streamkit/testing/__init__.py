@@ -30,6 +30,7 @@ Needs h11: ``pip install 'streamkit[testing]'``.
 """
 
 from . import answers
+from .conformance import ConformanceError, JumpingClock, check_stage
 from .provider import FaultProvider
 from .recorded import Recorded
 from .reply import Framing, Reply
@@ -48,11 +49,13 @@ from .steps import (
 )
 
 __all__ = [
+    "ConformanceError",
     "Drop",
     "FaultProvider",
     "Framing",
     "HalfClose",
     "Hold",
+    "JumpingClock",
     "KeepAlive",
     "NeverEnd",
     "Pause",
@@ -64,4 +67,5 @@ __all__ = [
     "Until",
     "Wire",
     "answers",
+    "check_stage",
 ]

@@ -1,0 +1,201 @@
+"""Stages that act when time has passed, and the clock that says so."""
+
+import gc
+import math
+
+import anyio
+import attrs
+import pytest
+
+from streamkit.events import ResponseCompleted, TextDelta
+from streamkit.pipeline import SystemClock, TimedTransform
+from streamkit.stages import Accumulator
+from streamkit.testing import answers
+
+from .lines import Bytes, Silent, run
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE = 5.0  # seconds: what never happens has not happened by then
+FRAMES = answers.text_stream("a", "b", "c")  # role, a, b, c, finish, done
+
+
+@pytest.fixture(autouse=True)
+async def nothing_hangs():
+    """What hangs is a failure soon, and what is left open is one too."""
+    with anyio.fail_after(PATIENCE):
+        yield
+    gc.collect()
+
+
+@attrs.define(eq=False)
+class Jumping:
+    """A clock that stands still, and jumps to the next deadline when all wait for it."""
+
+    time: float = 0.0
+    waits: list = attrs.field(factory=list)
+
+    def now(self):
+        return self.time
+
+    async def wait(self, event, until):
+        self.waits.append(until)
+        await anyio.wait_all_tasks_blocked()
+        self.time = max(self.time, until)
+
+
+@attrs.define(eq=False)
+class Batch:
+    """Holds text back for *seconds*, then gives it joined."""
+
+    clock: object
+    seconds: float = 2.0
+    wake_at: float | None = attrs.field(default=None, init=False)
+    woken: list = attrs.field(factory=list, init=False)
+    _held: list = attrs.field(factory=list, init=False)
+
+    def __call__(self, event):
+        if isinstance(event, TextDelta):
+            self._held.append(event.text)
+            self.wake_at = self.wake_at or self.clock.now() + self.seconds
+            return ()
+        return (*self._free(), event) if event.terminal else (event,)
+
+    def wake(self, now):
+        self.woken.append(now)
+        return self._free()
+
+    def _free(self):
+        held, self._held, self.wake_at = "".join(self._held), [], None
+        return (TextDelta(held),) if held else ()
+
+
+def making(stage):
+    """Give the factory that makes *stage*, once."""
+
+    def make():
+        return stage
+
+    return make
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+async def test_it_is_woken_when_its_time_has_come(fuse):
+    """A timed stage is woken at the time it asked for, on the run's clock, without sleeping."""
+    clock = Jumping(100.0)
+    stage = Batch(clock)
+    gate = anyio.Event()
+
+    class Gated(Silent):
+        async def _read(self):
+            yield b"".join(FRAMES[:3])
+            await gate.wait()
+            yield b"".join(FRAMES[3:])
+
+    def opening():
+        def open_at_text(event):
+            if isinstance(event, TextDelta):
+                gate.set()
+            return (event,)
+
+        return open_at_text
+
+    told = await run(Gated([]), making(stage), opening, Accumulator, clock=clock, fuse=fuse)
+    assert ["ab", "c"] == [event.text for event in told.events if isinstance(event, TextDelta)]
+    assert ([102.0], [102.0]) == (stage.woken, clock.waits)
+    assert "abc" == told.response.text
+
+
+async def test_an_end_that_comes_first_is_no_wake():
+    """Where the answer ends before the time has come, the terminal frees what is held."""
+
+    class Never(Jumping):
+        async def wait(self, event, until):
+            await event.wait()
+
+    stage = Batch(Never())
+    told = await run(Bytes(FRAMES), making(stage), clock=stage.clock)
+    assert (["abc"], []) == (
+        [event.text for event in told.events if isinstance(event, TextDelta)],
+        stage.woken,
+    )
+
+
+async def test_what_is_due_already_is_woken_before_it_reads_on():
+    """A time that has passed is not waited for, and data behind it does not starve it."""
+    clock = Jumping(100.0)
+    stage = Batch(clock, seconds=-1.0)
+    told = await run(Bytes(FRAMES), making(stage), clock=clock)
+
+    assert ["a", "b", "c"] == [event.text for event in told.events if isinstance(event, TextDelta)]
+    assert ([100.0] * 3, []) == (stage.woken, clock.waits)
+
+
+async def test_one_that_raises_when_woken_is_named():
+    """What a stage raises in its wake is a `StageError` with its name, and it is woken no more."""
+
+    class Broken(Batch):
+        def wake(self, now):
+            self.woken.append(now)
+            raise ValueError("asleep")
+
+    stage = Broken(Jumping())
+    told = await run(Silent(FRAMES[:3]), making(stage), clock=stage.clock)
+    assert ("stage 'make' raised ValueError: asleep", 1) == (str(told.raised), len(stage.woken))
+
+
+async def test_one_that_stays_due_breaks_a_rule():
+    """A stage that leaves its time in the past would be woken for ever: that is an error."""
+
+    class Restless(Batch):
+        def wake(self, now):
+            return ()
+
+    stage = Restless(Jumping())
+    told = await run(Silent(FRAMES[:3]), making(stage), clock=stage.clock)
+    assert "stage 'make' broke the rule that waking it moves wake_at on" in str(told.raised)
+
+
+async def test_it_may_end_the_answer_when_woken():
+    """A wake may mint the terminal; the source that says nothing more is left."""
+
+    class Enough(Batch):
+        def wake(self, now):
+            return (*self._free(), ResponseCompleted(evidence="done_marker"))
+
+    source = Silent(FRAMES[:3])
+    stage = Enough(Jumping())
+    told = await run(source, making(stage), Accumulator, clock=stage.clock)
+    assert ("ab", "done_marker", 1) == (told.response.text, told.response.evidence, source.left)
+
+
+async def test_a_wake_that_gives_events_behind_the_terminal_breaks_the_rule():
+    """The rule of the terminal holds for what a wake gives, too."""
+
+    class Over(Batch):
+        def wake(self, now):
+            self.wake_at = None
+            return (ResponseCompleted(), TextDelta("late"))
+
+    stage = Over(Jumping())
+    told = await run(Silent(FRAMES[:3]), making(stage), clock=stage.clock)
+    assert "got TextDelta(text='late', choice=0) behind it" in str(told.raised)
+
+
+async def test_the_systems_clock_waits_for_the_time_or_the_event():
+    """The clock of the machine returns at the time, or as soon as the event is set."""
+    clock = SystemClock()
+    before = clock.now()
+    await clock.wait(anyio.Event(), before + 0.01)
+    assert before + 0.009 <= clock.now()
+
+    event = anyio.Event()
+    event.set()
+    await clock.wait(event, math.inf)
+    await clock.wait(anyio.Event(), -math.inf)
+
+
+async def test_a_timed_stage_is_known_by_its_shape():
+    """What has ``wake_at`` and ``wake`` is timed; a plain transform is not."""
+    assert isinstance(Batch(Jumping()), TimedTransform)
+    assert not isinstance(Accumulator(), TimedTransform)

@@ -1,0 +1,83 @@
+"""Stages by name: an import path, or an entry point."""
+
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+
+import pytest
+
+from streamkit import plugins
+from streamkit.errors import MisuseError
+from streamkit.plugins import STAGES, load_stage
+from streamkit.stages import Accumulator, Suppressor
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Register two stages, one of which cannot be loaded."""
+    points = EntryPoints(
+        [
+            EntryPoint("hide", "streamkit.stages:Suppressor", STAGES),
+            EntryPoint("gone", "streamkit.nowhere:Stage", STAGES),
+        ]
+    )
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("streamkit.stages:Accumulator", Accumulator),
+        ("streamkit.stages:Suppressor.batch", Suppressor.batch),
+    ],
+)
+def test_a_path_is_imported(name, found):
+    """``package.module:factory`` is imported; the factory may stand within a class."""
+    assert found is load_stage(name)
+
+
+def test_a_registered_name_is_loaded(registered):
+    """A name is looked up among the entry points of the group ``streamkit.stages``."""
+    assert Suppressor is load_stage("hide")
+
+
+def test_a_registered_stage_that_cannot_be_loaded_is_misuse(registered):
+    """An entry point into nowhere says so, with the cause."""
+    with pytest.raises(MisuseError, match="expected stage 'gone' to be importable") as raised:
+        load_stage("gone")
+    assert ModuleNotFoundError is type(raised.value.__cause__)
+
+
+def test_an_unknown_name_says_what_there_is(registered):
+    """The error lists what is registered, and the other way to write it."""
+    with pytest.raises(MisuseError) as raised:
+        load_stage("hid")
+    assert (
+        "expected a registered stage or 'package.module:factory'; got 'hid'; "
+        "registered here: gone, hide"
+    ) == str(raised.value)
+
+
+def test_where_nothing_is_registered_it_says_so():
+    """Installing streamkit alone registers no stage."""
+    with pytest.raises(MisuseError, match=r"registered here: none$"):
+        load_stage("anything")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "streamkit.nowhere:Stage",
+        "streamkit.stages:Nothing",
+        "streamkit.stages:",
+        ":Stage",
+        ".stages:Suppressor",
+        "faulty_stage_module:Stage",
+    ],
+)
+def test_what_cannot_be_imported_is_misuse(name, tmp_path, monkeypatch):
+    """No such module, no such name, a relative path, a module that raises: each is told."""
+    (tmp_path / "faulty_stage_module.py").write_text("1 / 0")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+
+    with pytest.raises(MisuseError, match="to be importable; got: "):
+        load_stage(name)
