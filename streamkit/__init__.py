@@ -33,7 +33,7 @@ from .errors import (
     TruncatedStream,
 )
 from .limits import Limits
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Recipe
 from .policy import ReroutePolicy
 from .response import Choice, Response, Timings, ToolCall, Usage
 from .stages import (
@@ -64,6 +64,7 @@ __all__ = [
     "MisuseError",
     "Pipeline",
     "ProviderError",
+    "Recipe",
     "Rejected",
     "ReroutePolicy",
     "Response",

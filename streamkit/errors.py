@@ -104,9 +104,14 @@ class StageError(StreamkitError):
 
     The stage's own exception is the ``__cause__``; none where a rule of the
     contract was broken instead.
+
+    Attributes:
+        stage: its name.
+        final: whether it fails the run, for asking again would not help.
     """
 
     code = "stage"
+    final: bool = False
 
     def __init__(self, stage: str, problem: str) -> None:
         super().__init__(f"stage {stage!r} {problem}")

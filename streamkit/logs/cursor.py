@@ -56,6 +56,8 @@ class Cursor:
     _caught_up: bool = attrs.field(default=False, init=False)
     """Whether it was ever level with the newest event: until then its lag is not its fault."""
     _reading: bool = attrs.field(default=False, init=False)
+    _plain: bool = attrs.field(default=False, init=False)
+    """Whether the log's next event is all that can come: no backlog, not closed, not blocking."""
     _closed: bool = attrs.field(default=False, init=False)
     _lost: bool = attrs.field(default=False, init=False)
     _wake: anyio.Event | None = attrs.field(default=None, init=False)
@@ -81,6 +83,18 @@ class Cursor:
         return self
 
     async def __anext__(self) -> Event:
+        # The hot path: level with its policy, it takes the log's next event.
+        events, at = self._log.kept, self._position - self._log.base
+        if self._plain and at < len(events) <= at + self.policy.window:
+            self._position = self._given = self._position + 1
+            return events[at]
+        event = await self._next()
+        backed_up = self._ready or self._backlog is not None
+        self._plain = not (backed_up or self._closed or isinstance(self.policy, Block))
+        return event
+
+    async def _next(self) -> Event:
+        """Give the next event, whatever state this is in; wait where there is none."""
         log = self._log
         while True:
             if self._closed:
@@ -94,8 +108,7 @@ class Cursor:
                     continue
                 event = log.at(self._position)
                 self._position = self._given = self._position + 1
-                if type(self.policy) is Block:
-                    log.relieve()
+                log.relieve()
                 return event
             elif log.ended:
                 await self.aclose()
@@ -135,7 +148,7 @@ class Cursor:
         if position <= self._position:
             return
         events = self._log.between(self._position, position)
-        self._position = position
+        self._position, self._plain = position, False
         if self._caught_up and isinstance(self.policy, Disconnect):
             self._lost = True
             events = []
@@ -147,7 +160,7 @@ class Cursor:
 
     async def aclose(self) -> None:
         """Detach. A reader that waits stops."""
-        self._closed = True
+        self._closed, self._plain = True, False
         self._log.detach(self)
         if self._wake is not None:
             self._wake.set()
@@ -155,7 +168,7 @@ class Cursor:
     def _from_backlog(self) -> Event | None:
         """Give the next merged event; None where the policy left nothing of the backlog."""
         if self._lost:
-            self._closed = True
+            self._closed, self._plain = True, False
             self._log.detach(self)
             raise MisuseError(
                 f"expected the subscriber to stay within {self.policy.window} events of the "

@@ -33,9 +33,10 @@ class MemoryLog:
     run_id: str
     window: int = attrs.field(default=WINDOW, validator=attrs.validators.ge(1))
     """Events kept unfolded (a count); more where a subscriber's policy has a larger window."""
-    _events: list[Event] = attrs.field(factory=list, init=False)
-    _base: int = attrs.field(default=0, init=False)
-    """How many events are folded: the sequence number before the first in ``_events``."""
+    kept: list[Event] = attrs.field(factory=list, init=False)
+    """The newest events, as they were appended. Read by cursors, written here alone."""
+    base: int = attrs.field(default=0, init=False)
+    """The sequence number of the newest event that is folded, so not *kept*; 0 while none is."""
     _fold: Fold = attrs.field(factory=lambda: Fold(forget_retracted=True), init=False)
     _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     """For each epoch that wrote: the sequence number before its first event, and the epoch."""
@@ -67,24 +68,19 @@ class MemoryLog:
         if epoch != self._written:
             self._written = epoch
             self._epochs.append((self.head, epoch))
-        self._events.extend(events)
+        self.kept.extend(events)
         if events and events[-1].terminal:
             self._ended = True
         if self._waiting:
             self.wake()
-        if len(self._events) > 2 * self.window:
+        if len(self.kept) > 2 * self.window:
             self._trim()
         return True
 
     @property
     def head(self) -> int:
         """The sequence number of the newest event; 0 while there is none."""
-        return self._base + len(self._events)
-
-    @property
-    def base(self) -> int:
-        """The sequence number of the newest event that is folded; 0 while none is."""
-        return self._base
+        return self.base + len(self.kept)
 
     @property
     def ended(self) -> bool:
@@ -142,11 +138,11 @@ class MemoryLog:
 
     def at(self, position: int) -> Event:
         """Give the event after *position*, which must not be folded."""
-        return self._events[position - self._base]
+        return self.kept[position - self.base]
 
     def between(self, start: int, stop: int) -> list[Event]:
         """Give the events after *start*, up to *stop*, which must not be folded."""
-        return list(islice(self._events, start - self._base, stop - self._base))
+        return list(islice(self.kept, start - self.base, stop - self.base))
 
     def folded(self) -> list[Event]:
         """Give the events up to `base`, as few events."""
@@ -186,12 +182,12 @@ class MemoryLog:
     def _trim(self) -> None:
         """Fold all but the newest events; readers that lag behind take theirs along."""
         window = max(self.window, *(cursor.policy.window for cursor in self._cursors), 0)
-        if len(self._events) <= 2 * window:
+        if len(self.kept) <= 2 * window:
             return
         keep_from = self.head - window
         for cursor in self._cursors:
             cursor.catch_up(keep_from)
-        cut = keep_from - self._base
-        self._fold.absorb(islice(self._events, cut))
-        del self._events[:cut]
-        self._base = keep_from
+        cut = keep_from - self.base
+        self._fold.absorb(islice(self.kept, cut))
+        del self.kept[:cut]
+        self.base = keep_from

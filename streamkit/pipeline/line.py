@@ -10,7 +10,7 @@ import anyio
 import attrs
 
 from ..dialects import Dialect
-from ..errors import StreamkitError, TransportError, TruncatedStream, excerpt
+from ..errors import StageError, StreamkitError, TransportError, TruncatedStream, excerpt
 from ..events import Event, ResponseCompleted
 from ..policy import Marks
 from ..response import Response
@@ -52,6 +52,8 @@ class Line:
     is_full: Callable[[], bool]
     room: Callable[[], Any]
     fuse: bool = True
+    final: frozenset[str] = frozenset()
+    """Stages whose exception fails the run, by name."""
     response: Response | None = attrs.field(default=None, init=False)
     broken: Exception | None = attrs.field(default=None, init=False)
     reading: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
@@ -91,6 +93,8 @@ class Line:
         else:
             await self._run_apart(source, request, taps, parts)
         if self.broken is not None:
+            if isinstance(self.broken, StageError):
+                self.broken.final = self.broken.stage in self.final
             raise self.broken
         if self.response is None:
             raise TruncatedStream("expected the stages to pass on a terminal event; none came")

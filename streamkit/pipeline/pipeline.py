@@ -10,6 +10,7 @@ import attrs
 from ..errors import MisuseError, excerpt
 from ..events import Event
 from ..policy import Marks
+from .bypass import bypassing
 from .clock import Clock
 from .line import Line
 from .recipe import Recipe
@@ -88,7 +89,7 @@ class Pipeline:
         room: Callable[[], Any],
     ) -> Line:
         """Make the stages of one attempt, fresh."""
-        stages = [recipe.fresh() for recipe in self._recipes]
+        stages = [_fresh(recipe) for recipe in self._recipes]
         return Line(
             dialect=self.parser.dialect,
             stages=stages,
@@ -99,7 +100,18 @@ class Pipeline:
             is_full=is_full,
             room=room,
             fuse=self.fuse,
+            final=frozenset(
+                name
+                for recipe, (name, _) in zip(self._recipes, stages, strict=True)
+                if recipe.on_error == "fail"
+            ),
         )
+
+
+def _fresh(recipe: Recipe) -> tuple[str, Any]:
+    """Make a stage, and give it with its name."""
+    name, stage = recipe.fresh()
+    return name, bypassing(name, stage) if recipe.on_error == "bypass" else stage
 
 
 def _check(stages: Sequence[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 import attrs
 
@@ -12,6 +12,8 @@ from ..errors import MisuseError, StageError, StreamkitError, excerpt
 from ..plugins import load_stage
 
 __all__ = ["Recipe", "is_async"]
+
+OnError = Literal["reroute", "bypass", "fail"]
 
 
 @attrs.frozen
@@ -26,15 +28,30 @@ class Recipe:
 
     name: str
     make: Callable[[], Any]
+    on_error: OnError = "reroute"
+    """What the stage's exception brings: see `of`."""
 
     @classmethod
-    def of(cls, entry: Any) -> Recipe:
+    def of(cls, entry: Any, on_error: OnError | None = None) -> Recipe:
         """
-        Read one entry of a list of stages.
+        Read one entry of a list of stages; a recipe stays as it is.
+
+        Args:
+            entry: what makes the stage.
+            on_error: what an exception of the stage's brings: ``reroute``, as
+                any failure (None is this too); ``bypass``: the events go on
+                without it; ``fail``: the run fails, for asking again would
+                not help.
 
         Raises:
             MisuseError: *entry* is none of the three; nothing was called yet.
         """
+        if on_error not in (None, *get_args(OnError)):
+            raise MisuseError(f"expected on_error of {get_args(OnError)}; got {on_error!r}")
+        if on_error is not None:
+            return attrs.evolve(cls.of(entry), on_error=on_error)
+        if isinstance(entry, Recipe):
+            return entry
         if isinstance(entry, str):
             return attrs.evolve(cls.of(load_stage(entry)), name=entry)
         if attrs.has(type(entry)) and callable(entry):

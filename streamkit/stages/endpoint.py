@@ -134,9 +134,12 @@ class Endpoint:
 
 def _body(response: Any) -> tuple[AsyncIterator[bytes], AsyncIterator[bytes]]:
     """Iterate the body, decoded where the provider compressed it, and as it comes off the wire."""
-    raw = response.aiter_raw()
     if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
+        # The stream itself: `aiter_raw` around it would cut chunks to a size
+        # that nobody asked for, at a twentieth of what a chunk costs in all.
+        raw = aiter(response.stream)
         return raw, raw
+    raw = response.aiter_raw()
     response.aiter_raw = lambda *_: _Kept(raw)
     return response.aiter_bytes(), raw
 

@@ -10,7 +10,7 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
-from ..errors import MisuseError, Stalled, StreamkitError, excerpt
+from ..errors import MisuseError, StageError, Stalled, StreamkitError, excerpt
 from ..events import (
     ResponseCancelled,
     ResponseCompleted,
@@ -161,7 +161,7 @@ class Supervisor:
         try:
             return await self._attempt(pipeline.source, request, timeline, delivery, attempts)
         except Exception as error:  # noqa: BLE001 (the contract: any exception reroutes)
-            if self.buffered is None or _is_out_of_time(error) or not self.reroute.when(error):
+            if self.buffered is None or _is_final(error) or not self.reroute.when(error):
                 return ResponseFailed(error, _partial(attempts))
             first = error
         code = getattr(first, "code", StreamkitError.code)
@@ -207,8 +207,10 @@ def _broken_off(run: Run, attempts: list[Attempt]) -> Terminal:
     return ResponseCancelled(_partial(attempts, cancelled=True))
 
 
-def _is_out_of_time(error: Exception) -> bool:
-    """Whether the clock that all attempts share ran out: no second call can be in time."""
+def _is_final(error: Exception) -> bool:
+    """Whether no second call can help: the time of all attempts is up, or a stage says so."""
+    if isinstance(error, StageError):
+        return error.final
     return isinstance(error, Stalled) and error.clock == "total"
 
 

@@ -30,7 +30,8 @@ Needs h11: ``pip install 'streamkit[testing]'``.
 """
 
 from . import answers
-from .conformance import ConformanceError, JumpingClock, check_stage
+from .bench import JumpingClock
+from .conformance import ConformanceError, check_stage
 from .provider import FaultProvider
 from .recorded import Recorded
 from .reply import Framing, Reply

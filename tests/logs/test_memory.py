@@ -104,8 +104,8 @@ async def test_a_log_never_keeps_more_than_two_windows(counts, window):
         words = "abcde"[:count]
         log.append(epoch, letters(words))
         text += words
-        assert 2 * window >= len(log._events)
-        assert (len(text), len(text) - len(log._events)) == (log.head, log.base)
+        assert 2 * window >= len(log.kept)
+        assert (len(text), len(text) - len(log.kept)) == (log.head, log.base)
     log.append(epoch, [END])
     words, others = told(await rest(log.subscribe()))
     assert (text, [END]) == ("".join(words.values()), others)
@@ -144,7 +144,7 @@ def test_memory_follows_the_answer_not_the_number_of_deltas():
     epoch, stuck = log.begin(), log.subscribe()
     # Two copies of 800 kB of text (the fold's and the stuck reader's), and 2,048 events.
     assert 4_000_000 > anyio.run(_written_and_read, log, epoch, count)
-    assert 2 * log.window >= len(log._events)
+    assert 2 * log.window >= len(log.kept)
     assert 1 == len(log.folded())
     log.append(epoch, [END])
     words, others = told(anyio.run(rest, stuck))
@@ -162,7 +162,7 @@ async def test_a_larger_window_of_a_reader_is_kept_for_it():
     await patient.aclose()
     await strict.aclose()
     log.append(epoch, letters("j"))
-    assert 4 >= len(log._events)
+    assert 4 >= len(log.kept)
 
 
 async def test_subscribers_are_counted_while_attached():

@@ -27,9 +27,8 @@ from .lines import (
     run,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]  # what hangs fails soon
 
-PATIENCE = 5.0  # seconds: what never happens has not happened by then
 FRAMES = answers.text_stream("a", "b", "c")  # role, a, b, c, finish, done
 
 
@@ -38,13 +37,6 @@ def nothing_is_left_open():
     """Whatever a test leaves open is a warning, and warnings are errors."""
     yield
     gc.collect()
-
-
-@pytest.fixture(autouse=True)
-async def nothing_hangs():
-    """What hangs is a failure soon."""
-    with anyio.fail_after(PATIENCE):
-        yield
 
 
 def stage_of(function):

@@ -12,19 +12,17 @@ from streamkit.pipeline import SystemClock, TimedTransform
 from streamkit.stages import Accumulator
 from streamkit.testing import answers
 
-from .lines import Bytes, Silent, run
+from .lines import Bytes, Pass, Silent, run
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]  # what hangs fails soon
 
-PATIENCE = 5.0  # seconds: what never happens has not happened by then
 FRAMES = answers.text_stream("a", "b", "c")  # role, a, b, c, finish, done
 
 
 @pytest.fixture(autouse=True)
-async def nothing_hangs():
-    """What hangs is a failure soon, and what is left open is one too."""
-    with anyio.fail_after(PATIENCE):
-        yield
+def nothing_is_left_open():
+    """Whatever a test leaves open is a warning, and warnings are errors."""
+    yield
     gc.collect()
 
 
@@ -129,6 +127,53 @@ async def test_what_is_due_already_is_woken_before_it_reads_on():
 
     assert ["a", "b", "c"] == [event.text for event in told.events if isinstance(event, TextDelta)]
     assert ([100.0] * 3, []) == (stage.woken, clock.waits)
+
+
+async def test_what_a_wake_gives_waits_for_room():
+    """A wake whose events fill the log waits until there is room, like any batch."""
+    clock, waited = Jumping(), []
+
+    async def room():
+        waited.append(clock.now())
+
+    class Twice(Batch):
+        def wake(self, now):
+            self.woken.append(now)
+            free = self._free()
+            if len(self.woken) == 2:
+                return (ResponseCompleted(),)
+            self.wake_at = now + 2.0
+            return free
+
+    stage = Twice(clock)
+    told = await run(
+        Silent(FRAMES[:2]), making(stage), Pass, clock=clock, is_full=lambda: True, room=room
+    )
+    assert (["a"], [2.0, 4.0]) == (
+        [event.text for event in told.events if isinstance(event, TextDelta)],
+        stage.woken,
+    )
+    assert 2.0 == waited[-1]
+
+
+async def test_the_end_of_the_line_is_the_end_of_a_timed_stage():
+    """A stage whose upstream is gone while it waits for its time is woken no more."""
+    gate = anyio.Event()
+
+    async def leaving(source, sink):
+        await sink.send(await source.receive())
+        await sink.send(await source.receive())
+        await gate.wait()
+        raise ValueError("gone")
+
+    class Opening(Jumping):
+        async def wait(self, event, until):
+            gate.set()
+            await event.wait()
+
+    stage = Batch(Opening())
+    told = await run(Bytes(FRAMES), lambda: leaving, making(stage), clock=stage.clock)
+    assert ("stage 'leaving' raised ValueError: gone", []) == (str(told.raised), stage.woken)
 
 
 async def test_one_that_raises_when_woken_is_named():
