@@ -26,7 +26,7 @@ def request(model):
 
 def http_client():
     """An httpx client that opens as many connections as it is asked for."""
-    return httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None))  # noqa: S113
+    return httpx.AsyncClient(timeout=None, limits=httpx.Limits(max_connections=None))
 
 
 @asynccontextmanager
@@ -76,9 +76,11 @@ def _streamkit(*, fuse):
                 async with client.stream({"model": model, "messages": MESSAGES}) as run:
                     async for event in run:
                         count += type(event) is TextDelta
-                    return count if event.response.text.count(" word") == count else len(
-                        event.response.text.split(" word")
-                    ) - 1
+                    return (
+                        count
+                        if event.response.text.count(" word") == count
+                        else len(event.response.text.split(" word")) - 1
+                    )
 
             yield read
 

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-)
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 ENVELOPE = {
     "id": "chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012",

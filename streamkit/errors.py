@@ -48,6 +48,9 @@ __all__ = [
 EXCERPT = 200
 """How much of what came a message quotes (characters)."""
 
+_TELLING = 3
+"""How much of a secret's beginning tells nothing (characters)."""
+
 _SECRETS = re.compile(
     r"(?i)"
     r"(?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"
@@ -90,6 +93,15 @@ class StreamkitError(Exception):
     def message(self) -> str:
         """What was expected, what came, what to do."""
         return str(self)
+
+    def mask(self, *secrets: str) -> None:
+        """Take *secrets* out of the message, also one that a quote's end cut in two."""
+        said = str(self)
+        for secret in filter(None, secrets):
+            said = said.replace(secret, "***")
+            for end in range(len(secret) - 1, _TELLING, -1):
+                said = said.replace(f"{secret[:end]}…", "***…")
+        self.args = (said, *self.args[1:])
 
 
 class MisuseError(StreamkitError, RuntimeError):

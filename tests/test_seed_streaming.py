@@ -450,7 +450,7 @@ async def cancel_a_started_run(client, provider):
 
 async def raise_in_the_loop(client, provider):
     """An exception in the consumer's loop is the consumer's, as it is."""
-    with pytest.raises(ZeroDivisionError):  # noqa: PT012
+    with pytest.raises(ZeroDivisionError):
         async with client.stream(BODY) as run:
             async for event in run:
                 if isinstance(event, TextDelta):
@@ -664,9 +664,7 @@ async def test_on_result_comes_before_the_terminal():
 
     async with asked(Reply(*answers.text_stream("a"))) as (client, _):
         async with client.stream(BODY, on_result=store) as run:
-            async for event in run:
-                if event.terminal:
-                    order.append("told")
+            order.extend(["told" async for event in run if event.terminal])
 
     assert ["stored", "told"] == order
 

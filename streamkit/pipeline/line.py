@@ -231,7 +231,15 @@ class Line:
 
     def _complete(self, last: Event) -> None:
         if isinstance(last, ResponseCompleted):
-            self.response = last.response or self.partial()
+            folds = any(isinstance(stage, Folding) for _, stage in self.stages)
+            if last.response is None and folds:
+                # What it would hold depends on how much of a read came with it.
+                self.broken = StageError(
+                    "behind the accumulator",
+                    "broke the rule that the accumulator sees the terminal: expected a stage "
+                    "that ends the answer early to stand before Accumulator; put it there",
+                )
+            self.response = last.response or Response()
 
     def _parts(self) -> Iterator[Any]:
         """Cut the line where a task begins: lists of worker makers, or one async stage."""

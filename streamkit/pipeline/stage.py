@@ -101,7 +101,12 @@ class AsyncStage(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """What fetches an answer: the transport, or the buffered call."""
+    """
+    What fetches an answer: the transport, or the buffered call.
+
+    One that knows secrets has them in an attribute ``secrets``, strings that
+    no message may quote.
+    """
 
     @property
     def buffered(self) -> bool:

@@ -27,6 +27,11 @@ class Buffered:
     endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
     buffered: ClassVar[bool] = True
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The endpoint's."""
+        return self.endpoint.secrets
+
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Ask the dialect how a buffered call is sent."""
         return dialect.buffered(request)

@@ -30,6 +30,11 @@ class Transport:
     endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
     buffered: ClassVar[bool] = False
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The endpoint's."""
+        return self.endpoint.secrets
+
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Ask the dialect how a streaming call is sent."""
         return dialect.streaming(request)

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import attrs
 
-from ..errors import Stalled
+from ..errors import Stalled, StreamkitError
 from ..limits import Limits
 from ..pipeline import Clock, Line, Pipeline, Source, Taps
 from ..policy import Expired, Marks
@@ -57,6 +57,9 @@ class Attempt:
         try:
             with self._scope:
                 return await line.run(self.source, self.request, self._taps(marks))
+        except StreamkitError as error:
+            error.mask(*getattr(self.source, "secrets", ()))
+            raise
         finally:
             self.watch.remove(watched)
             self.timeline.saw_progress(marks)

@@ -20,7 +20,7 @@ def environment(monkeypatch):
 def run(*args, code=None, **environ):
     """Run ``streamkit`` or *code* with *args*; return the finished process."""
     command = ["-m", "streamkit.cli"] if code is None else ["-c", code]
-    return subprocess.run(  # noqa: S603 (this very interpreter)
+    return subprocess.run(
         [sys.executable, *command, *args],
         capture_output=True,
         encoding="utf-8",

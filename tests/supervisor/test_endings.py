@@ -186,13 +186,27 @@ async def test_the_total_clock_allows_no_second_call():
 async def test_the_buffered_call_has_a_clock_of_its_own():
     """Silence is allowed it, until its time is over."""
     async with FaultProvider(stream=NO, buffered=Reply(before=[Hold()])) as provider:
-        limits = Limits(first_byte=0.01, first_content=0.01, buffered_total=0.1)
+        limits = Limits(first_byte=0.4, first_content=0.4, buffered_total=0.6)
         async with streamkit.Client(base_url=provider.url, limits=limits) as client:
             with pytest.raises(streamkit.Stalled) as caught:
                 await client.complete(BODY)
 
     assert "buffered_total" == caught.value.clock
     assert "rejected" == caught.value.__cause__.code
+
+
+async def test_no_message_quotes_the_key_in_whole_or_in_part():
+    """Also where the provider echoes it in a good answer, right at the quote's end."""
+    key = "0123456789abcdef" * 2
+    echo = b'data: {"error": {"message": "%b you sent %b"}}\n\n' % (b"x" * 175, key.encode())
+    async with FaultProvider(stream=Reply(echo), buffered=Reply(echo)) as provider:
+        async with streamkit.Client(base_url=provider.url, api_key=key) as client:
+            with pytest.raises(streamkit.InBandError) as caught:
+                await client.complete(BODY)
+
+    for error in (caught.value, caught.value.__cause__):
+        assert key[:6] not in str(error)
+        assert "***" in str(error)
 
 
 async def test_a_slow_reader_never_looks_like_a_slow_provider():

@@ -495,7 +495,7 @@ async def knock(provider):
 
 async def test_the_body_s_own_exception_is_not_wrapped(http):
     """What is raised inside `async with` leaves it as it is, in no group."""
-    with pytest.raises(ZeroDivisionError):  # noqa: PT012 -- the block is what is tested
+    with pytest.raises(ZeroDivisionError):
         async with FaultProvider(stream=Reply("a", Hold())) as provider:
             await leave(http, provider)
             raise ZeroDivisionError
