@@ -9,7 +9,7 @@ from typing import Any, Self, Unpack
 from .dialects import Dialect, get_dialect
 from .errors import MisuseError
 from .limits import Limits
-from .pipeline import Clock, Pipeline, SystemClock
+from .pipeline import Clock, Pipeline, Recipe, SystemClock
 from .policy import ReroutePolicy
 from .response import Response
 from .stages import (
@@ -205,7 +205,8 @@ def arranged(stages: Sequence[Any]) -> list[Any]:
 
 
 def _is(entry: Any, kind: type) -> bool:
-    return entry is kind or isinstance(entry, kind)
+    made = entry.make if isinstance(entry, Recipe) else entry
+    return made is kind or isinstance(made, kind)
 
 
 def _endpoint(

@@ -10,11 +10,11 @@ import pytest
 from streamkit.testing import FaultProvider, Reply, answers
 
 ROOT = Path(__file__).parent.parent
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in ROOT.glob("docs/**/*.md")
-    if "```python" in path.read_text("utf-8")
+    if "```python" in path.read_text("utf-8") and "examples" not in path.parts
 )
 
 

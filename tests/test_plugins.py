@@ -57,10 +57,17 @@ def test_an_unknown_name_says_what_there_is(registered):
     ) == str(raised.value)
 
 
-def test_where_nothing_is_registered_it_says_so():
-    """Installing streamkit alone registers no stage."""
+def test_where_nothing_is_registered_it_says_so(monkeypatch):
+    """A list of nothing is said in a word."""
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(MisuseError, match=r"registered here: none$"):
         load_stage("anything")
+
+
+@pytest.mark.parametrize("name", ["smooth", "think_tags"])
+def test_the_stages_of_the_house_that_need_no_settings_have_names(name):
+    """They are registered as anybody's are."""
+    assert callable(load_stage(name))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from ..events import (
     Unknown,
     UsageReported,
 )
-from ..framing import Frame, decode, payloads
+from ..framing import DONE, Frame, decode, decode_strictly, payloads
 from ..policy import completion_evidence
 from ..response import Finish, Usage
 from .answer import Answer, CallFold, ChoiceFold
@@ -169,24 +169,28 @@ class OpenAIChatDecoder:
         """Read the next frame."""
         if frame.whole:
             return self._whole(frame)
-        if frame.data == "[DONE]":
-            self._done = True
-            return self.eof()
+        try:  # the hot path: one chunk, like the one before but for its text
+            value = decode_strictly(frame.data)
+        except (ValueError, RecursionError):
+            return self._read(frame, payloads(frame))
+        if type(value) is dict and (text := self._alike(value)) is not None:
+            return (text,)
+        return self._read(frame, (value,))
+
+    def _read(self, frame: Frame, values: Iterable[Any]) -> Iterable[Event]:
+        """Read the JSON values of a frame."""
         out: list[Event] = []
         try:
-            for value in payloads(frame):
+            for value in values:
                 if type(value) is dict:
-                    if (text := self._alike(value)) is not None:
-                        out.append(text)
-                    else:
-                        self._learn(value, frame.event, out)
-                elif value == "[DONE]":
+                    self._learn(value, frame.event, out)
+                elif value == DONE:
                     self._done = True
-                else:
+                elif value is not None:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
             return _then(out, error)
-        return out
+        return [*out, *self.eof()] if self._done else out
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""

@@ -19,7 +19,7 @@ import msgspec
 from streamkit.errors import MalformedStream, TruncatedStream, excerpt
 from streamkit.framing.frame import Frame
 
-__all__ = ["DONE", "decode", "encode", "payloads"]
+__all__ = ["DONE", "decode", "decode_strictly", "encode", "payloads"]
 
 DONE: Final = "[DONE]"
 """The done marker of the chat APIs: the one text that is no JSON and no fault either."""
@@ -27,6 +27,10 @@ DONE: Final = "[DONE]"
 _decode = msgspec.json.Decoder().decode
 _decode_leniently = json.JSONDecoder(strict=False).decode
 _encode = msgspec.json.Encoder().encode
+
+
+decode_strictly = _decode
+"""`decode` without the second try, for those who have `payloads` (ValueError, RecursionError)."""
 
 
 def decode(data: str | bytes) -> Any:

@@ -173,7 +173,7 @@ class _Intake:
         if self.head:
             head, self.head = self.head, b""
             return head
-        if self._full:
+        if self.total > self.max_response_bytes:
             raise response_too_large(self.max_response_bytes)
         read: Any = self.body.__anext__().__await__()
         try:

@@ -7,10 +7,11 @@ from typing import Any
 
 import attrs
 
+from ..errors import MisuseError
 from ..events import Event
 from ..logger import log
 from .recipe import is_async
-from .stage import EventReceiver, EventSender, TimedTransform
+from .stage import EventReceiver, EventSender, Folding, TimedTransform
 
 __all__ = ["bypassing"]
 
@@ -20,8 +21,17 @@ def bypassing(name: str, stage: Any) -> Any:
     Give a stage that passes events on untouched once *stage* raises.
 
     The event a `Transform` raised at passes too; of an `AsyncStage`, those it
-    has not read yet. What either held back is lost with it.
+    has not read yet. What either held back is lost with it: so a stage that
+    hides something, such as `Redact`, is none to bypass.
+
+    Raises:
+        MisuseError: *stage* is the accumulator, which no answer can do without.
     """
+    if isinstance(stage, Folding):
+        raise MisuseError(
+            f"expected a stage that the answer can do without; got {name!r}, which makes the "
+            "response; leave out on_error='bypass'"
+        )
     if is_async(stage):
         return _BypassedAsync(name, stage)
     if isinstance(stage, TimedTransform):

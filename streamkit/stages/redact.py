@@ -133,35 +133,38 @@ class Redact:
 
     def _redacted(self, window: _Window, certain: int) -> str:
         """Take the text up to *certain*, or to the end of a match that reaches across."""
-        out: list[str] = []
-        while (found := self._first(window.text, window.at, certain)) is not None:
-            out.append(window.text[window.at : found.start()])
+        text, out = window.text, []
+        ahead = [_next(pattern, text, window.at) for pattern in self.patterns]
+        while (found := _first(ahead, certain)) is not None:
+            self._check(found)
+            out.append(text[window.at : found.start()])
             told = self.replacement
             out.append(found.expand(told) if isinstance(told, str) else told(found))
-            window.at = found.end()
+            at = window.at = found.end()
+            ahead = [m and (m if m.start() >= at else _next(m.re, text, at)) for m in ahead]
         if window.at < certain:
-            out.append(window.text[window.at : certain])
+            out.append(text[window.at : certain])
             window.at = certain
         return "".join(out)
 
-    def _first(self, text: str, at: int, certain: int) -> re.Match[str] | None:
-        """Give the first match that begins behind *at* and before *certain*."""
-        first: re.Match[str] | None = None
-        for pattern in self.patterns:
-            found = next((each for each in pattern.finditer(text, at) if each.group()), None)
-            if found is not None and found.start() < certain:
-                first, certain = found, found.start()
-        if first is not None and self.made_of is not None:
-            self._check(first, self.made_of)
-        return first
-
-    @staticmethod
-    def _check(found: re.Match[str], made_of: re.Pattern[str]) -> None:
-        if not all(made_of.fullmatch(each) for each in found.group()):
+    def _check(self, found: re.Match[str]) -> None:
+        one = self.made_of
+        if one is not None and not all(map(one.fullmatch, found.group())):
             raise MisuseError(
-                f"expected matches made of {made_of.pattern!r} only; {found.re.pattern!r} matched "
+                f"expected matches made of {one.pattern!r} only; {found.re.pattern!r} matched "
                 "something else, too; widen made_of, or leave it out"
             )
+
+
+def _next(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """Give the next match that is not empty."""
+    return next((found for found in pattern.finditer(text, at) if found.group()), None)
+
+
+def _first(ahead: Iterable[re.Match[str] | None], certain: int) -> re.Match[str] | None:
+    """Give the match that begins first, of those that begin before *certain*."""
+    begun = (found for found in ahead if found is not None and found.start() < certain)
+    return min(begun, key=lambda found: found.start(), default=None)
 
 
 @attrs.define(eq=False)

@@ -151,7 +151,7 @@ class _Reader:
     _ticks: int = attrs.field(default=0, init=False)
     """Backticks in the reasoning's line so far (a count)."""
     _behind_tick: bool = attrs.field(default=False, init=False)
-    _out: list[tuple[bool, str]] = attrs.field(factory=list, init=False)
+    _out: list[tuple[bool, list[str]]] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._fresh = self.thinking
@@ -168,7 +168,7 @@ class _Reader:
         while at < len(text):
             at = self._think(text, at) if self.thinking else self._answer(text, at)
         out, self._out = self._out, []
-        return out
+        return [(thought, "".join(pieces)) for thought, pieces in out]
 
     def free(self) -> str:
         """Give what is held: it became no tag. A line begins anew behind it."""
@@ -177,11 +177,11 @@ class _Reader:
         return held
 
     def _say(self, text: str) -> None:
-        """Give *text*, joined to what was given before it where that is of its kind."""
+        """Give *text*, with what was given before it where that is of its kind."""
         if text and self._out and self._out[-1][0] is self.thinking:
-            text = self._out.pop()[1] + text
-        if text:
-            self._out.append((self.thinking, text))
+            self._out[-1][1].append(text)
+        elif text:
+            self._out.append((self.thinking, [text]))
 
     def _hold(self, text: str, at: int, tags: Sequence[str]) -> bool:
         """Hold the rest of *text* where it is the beginning of a tag; say whether it is."""

@@ -34,7 +34,7 @@ from ..response import Usage
 __all__ = [
     "TAPS",
     "Batches",
-    "Events",
+    "EventsDialect",
     "JumpingClock",
     "Pass",
     "Probe",
@@ -87,6 +87,7 @@ class Batches:
     settle: Callable[[], Awaitable[None]] | None = None
     """Awaited before the last batch."""
     buffered: ClassVar[bool] = False
+    secrets: ClassVar[Sequence[str]] = ()
 
     def call(self, _dialect: Any, _request: dict[str, Any], /) -> HttpCall:
         """Say nothing: nothing is sent."""
@@ -103,15 +104,10 @@ class Batches:
         return Ended()
 
 
-class Events:
-    """A parser whose frames are events already."""
+class _Decoder:
+    """Frames that are events already."""
 
-    dialect: ClassVar[Any]
     evidence: ClassVar[None] = None
-
-    def decoder(self) -> Any:
-        """Give the decoder, which is this."""
-        return self
 
     def feed(self, frame: Event, /) -> Sequence[Event]:
         """Give the event."""
@@ -122,15 +118,14 @@ class Events:
         raise TruncatedStream("the script was broken off")
 
 
-class _Dialect(OpenAIChat):
+class EventsDialect(OpenAIChat):
     """A dialect whose frames are events already."""
 
     def decoder(self) -> Any:
         """Give the decoder."""
-        return Events()
+        return _Decoder()
 
 
-Events.dialect = _Dialect()
 TAPS: Final = Taps(
     on_bytes=lambda: None, max_frame_bytes=1, max_response_bytes=1, connect=1.0, close=1.0
 )
@@ -205,19 +200,18 @@ class Probe:
             scope.cancel()
             with anyio.move_on_after(_PATIENCE):
                 await self._done.wait()
-            if not self._done.is_set():
-                self._problem = "it goes on waiting"
-            self._gate.set()
+            stuck = not self._done.is_set()
+            self._gate.set()  # so that it ends after all
         if self.late:
             return f"it sent {excerpt(self.late[0])}"
-        return self._problem
+        return "it goes on waiting" if stuck else self._problem
 
     async def _run(self, stage: Any, scope: anyio.CancelScope) -> None:
         try:
             with scope:
                 await stage(self, self)
                 if scope.cancel_called:
-                    self._problem = self._problem or "it returned as if nothing were"
+                    self._problem = "it returned as if nothing were"
         except Exception as error:  # noqa: BLE001 (whatever it raises is told)
             self._problem = f"it raised {type(error).__name__}: {excerpt(error)}"
         self._done.set()

@@ -108,3 +108,12 @@ def test_a_recipe_stays_as_it_is():
 
     assert recipe is Recipe.of(recipe)
     assert "bypass" == Recipe.of(recipe, on_error="bypass").on_error
+
+
+async def test_the_accumulator_is_not_bypassed():
+    """There would be no answer."""
+    async with FaultProvider(stream=Reply(*answers.text_stream("a"))) as provider:
+        stages = [Recipe.of(streamkit.Accumulator, on_error="bypass")]
+        async with streamkit.Client(base_url=provider.url, stages=stages) as client:
+            with pytest.raises(streamkit.MisuseError, match="the answer can do without"):
+                await client.complete(BODY)
