@@ -42,8 +42,8 @@ def settle(fragments: Sequence[str]) -> str:
     Args:
         fragments: the non-empty fragments, in order; not changed.
 
-    Source: issue 2, point 4; peers.md B.4, 52 and 53. Guessing on the way
-    destroyed arguments elsewhere (seed_systems.md 1.3), so nothing is decided
+    Source: issue 2, point 4; docs/reference/quirks.md, 52 and 53. Guessing on the way
+    destroyed arguments elsewhere, so nothing is decided
     before the end.
     """
     joined = "".join(fragments)

@@ -39,7 +39,7 @@ class CallTracker:
     whole call stands, a new name, or the same with another whole object. Ids
     and indexes may be missing, null, empty, integers or strings.
 
-    Source: issue 2, point 4; peers.md B.4, 41 to 50.
+    Source: issue 2, point 4; docs/reference/quirks.md, 41 to 50.
     """
 
     choice: int

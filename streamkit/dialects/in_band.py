@@ -11,7 +11,7 @@ from ..framing import decode
 __all__ = ["ERROR_FINISHES", "find_error", "read_error"]
 
 ERROR_FINISHES: Final = frozenset({"error", "error_finish", "network_error"})
-"""Finish reasons that say the provider failed (peers.md B.6, seed_systems.md 1.3)."""
+"""Finish reasons that say the provider failed (docs/reference/quirks.md, 66)."""
 
 
 def find_error(value: Any) -> InBandError | None:

@@ -36,7 +36,7 @@ def merge(into: dict[str, Any], new: dict[str, Any] | None, *, nested: bool = Fa
         new: what came now; None adds nothing.
         nested: *new* stands inside an object, where text comes in pieces.
 
-    Source: peers.md B.3 and B.5 (usage, logprobs, reasoning details).
+    Source: docs/reference/quirks.md, 34 (usage) and 60 (reasoning details).
     """
     for key, value in (new or {}).items():
         old = into.get(key)

@@ -88,7 +88,7 @@ class Endpoint:
         timeout = (taps.connect, _OFF, _OFF, taps.connect)  # connect, read, write, pool
         headers = {
             "accept": accept,
-            "accept-encoding": "identity",  # compression buffers tokens (peers.md B.1, 19)
+            "accept-encoding": "identity",  # compression buffers tokens (quirk 19)
             "content-type": "application/json",
             **{name.lower(): value for name, value in call.headers.items()},
             **{name.lower(): value for name, value in self.headers.items()},

@@ -1,4 +1,4 @@
-"""What the world makes of openai-chat, quirk by quirk (numbers: research, peers B.3 to B.7)."""
+"""What the world makes of openai-chat, quirk by quirk (numbers: docs/reference/quirks.md)."""
 
 import pytest
 
@@ -17,6 +17,7 @@ from streamkit.events import (
     UsageReported,
 )
 from streamkit.response import Usage
+from streamkit.stages import Suppressor
 
 from .chat import (
     DIALECT,
@@ -595,3 +596,20 @@ def test_a_finish_reason_said_twice_is_told_once():
     events = streamed(chunk({"content": "a"}), *[chunk(choices=[last])] * 2)
     assert 1 == len(only(Finished, events))
     assert not only(Metadata, events)
+
+
+def test_arguments_may_leak_into_the_text():
+    """Quirk 58: the server's fault is kept as it was sent, and shown to nobody behind the call."""
+    events = streamed(tool('{"a":', "f", id="c1"), chunk({"content": "1}"}), tool("1}"), STOP)
+    assert ("1}", [("c1", "f", '{"a":1}')]) == (text_of(events), calls_of(events))
+    hide = Suppressor()
+    shown = [event for given in events for event in hide(given)]
+    assert not only(TextDelta, shown)
+    assert only(ToolCallDelta, events) == only(ToolCallDelta, shown)
+
+
+def test_a_malformed_call_is_no_stop():
+    """Quirk 71: a reason nobody knows is kept in the provider's word, and its finish is other."""
+    events = streamed(chunk({"role": "assistant"}), chunk({}, "MALFORMED_FUNCTION_CALL"))
+    (choice,) = answer_of(events).ordered()
+    assert ("other", "MALFORMED_FUNCTION_CALL") == (DIALECT.finish(choice), choice.finish_reason)

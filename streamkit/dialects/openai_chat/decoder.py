@@ -1,8 +1,5 @@
 """
-OpenAI's chat completions, and what the world makes of them.
-
-Source: the API reference, "Create chat completion" and "The chat completion
-chunk object"; divergences seen in the wild are in docs/reference/quirks.md.
+Chunks to events.
 
 Three levels of a chunk may hold fields nobody modelled. On the hot path a
 chunk is compared with the one before, in two C calls, and taken apart only if
@@ -12,18 +9,17 @@ new piece of text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, TypeGuard
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, TypeGuard
 
 import attrs
 
-from ..errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
-from ..events import (
+from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...events import (
     Citation,
     Event,
     Finished,
     Metadata,
-    ReasoningDelta,
     RefusalDelta,
     ResponseCompleted,
     ResponseStarted,
@@ -31,110 +27,46 @@ from ..events import (
     Unknown,
     UsageReported,
 )
-from ..framing import DONE, Frame, decode, decode_strictly, payloads
-from ..policy import completion_evidence
-from ..response import Finish, Usage
-from .answer import Answer, CallFold, ChoiceFold
-from .calls import CallTracker
-from .dialect import HttpCall
-from .in_band import ERROR_FINISHES, find_error, not_json
+from ...framing import DONE, Frame, decode, decode_strictly, payloads
+from ...policy import completion_evidence
+from ..calls import CallTracker
+from ..in_band import ERROR_FINISHES, find_error, not_json
+from .completion import usage_of
+from .delta import odd_content, parts_of, reasoning_of
 
-__all__ = ["OpenAIChat", "OpenAIChatDecoder"]
+__all__ = ["OpenAIChatDecoder", "read_completion"]
 
-_FINISHES: Final[dict[str, Finish]] = {
-    "stop": "stop",
-    "length": "length",
-    "max_tokens": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
 _PADDING: Final = ("obfuscation", "p")
 """Random padding against traffic analysis; no part of an answer."""
 _FINAL: Final = frozenset({"length", "content_filter"})
-"""Finish reasons that a later, different one may bring (peers.md B.3, 40)."""
+"""Finish reasons that a later, different one may bring (quirk 40)."""
 
 
-@attrs.frozen
-class OpenAIChat:
-    """The dialect ``openai-chat``."""
+def read_completion(body: Any) -> Sequence[Event]:
+    """
+    Give the events of a whole ``chat.completion``.
 
-    name: ClassVar[str] = "openai-chat"
-
-    def streaming(self, request: Mapping[str, Any], /) -> HttpCall:
-        """Ask for a stream, with usage at its end."""
-        options = request.get("stream_options") or {}
-        body = {**request, "stream": True, "stream_options": {"include_usage": True, **options}}
-        return HttpCall("chat/completions", body)
-
-    def buffered(self, request: Mapping[str, Any], /) -> HttpCall:
-        """Send the request as it is, without the stream's flags."""
-        body = {k: v for k, v in request.items() if k not in ("stream", "stream_options")}
-        return HttpCall("chat/completions", body)
-
-    def authorization(self, api_key: str, /) -> Mapping[str, str]:
-        """Send the key as a bearer token."""
-        return {"authorization": f"Bearer {api_key}"}
-
-    def decoder(self) -> OpenAIChatDecoder:
-        """Give a fresh decoder."""
-        return OpenAIChatDecoder(self)
-
-    def read_buffered(self, body: Any, /) -> Sequence[Event]:
-        """Give the events of a ``chat.completion``."""
-        if (error := find_error(body)) is not None:
-            raise error
-        choices = body.get("choices") if isinstance(body, dict) else None
-        if not isinstance(choices, list) or not any(isinstance(c, dict) for c in choices):
-            raise MalformedStream(
-                f"expected a chat completion with choices; got {excerpt(body)!r}; "
-                "check that the endpoint speaks openai-chat"
-            )
-        reader = OpenAIChatDecoder(self)
-        events: list[Event] = []
-        reader.read_completion(body, events)
-        return [*events, ResponseCompleted(evidence="buffered")]
-
-    def response(self, answer: Answer, /) -> dict[str, Any]:
-        """Give the ``chat.completion`` of an accumulated answer."""
-        raw: dict[str, Any] = {
-            "id": answer.id,
-            "object": "chat.completion",
-            "created": 0,
-            "model": answer.model,
-            "choices": [_choice(choice) for choice in answer.ordered()],
-        }
-        raw |= {k: v for k, v in answer.extra.items() if k not in ("id", "model", "object")}
-        raw["created"] = raw["created"] or 0
-        if answer.usage is not None:
-            raw["usage"] = answer.usage
-        return raw
-
-    def usage(self, raw: Mapping[str, Any], /) -> Usage:
-        """Read ``usage``, the details of Chat Completions and of its imitators."""
-        prompt, output = _details(raw, "prompt"), _details(raw, "completion")
-        return Usage(
-            input_tokens=_count(raw.get("prompt_tokens")),
-            output_tokens=_count(raw.get("completion_tokens")),
-            total_tokens=_count(raw.get("total_tokens")),
-            cached_tokens=_count(prompt.get("cached_tokens")),
-            reasoning_tokens=_count(output.get("reasoning_tokens")),
+    Raises:
+        InBandError: *body* is the provider's error.
+        MalformedStream: *body* is no answer.
+    """
+    if (error := find_error(body)) is not None:
+        raise error
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list) or not any(isinstance(c, dict) for c in choices):
+        raise MalformedStream(
+            f"expected a chat completion with choices; got {excerpt(body)!r}; "
+            "check that the endpoint speaks openai-chat"
         )
-
-    def finish(self, choice: ChoiceFold, /) -> Finish:
-        """Judge by the reason and by what came: many say ``stop`` behind tool calls."""
-        reason = choice.finish_reason
-        word = "stop" if reason is None else _FINISHES.get(reason, "other")
-        if word == "stop" and choice.calls:
-            return "tool_calls"
-        return "refusal" if word == "stop" and choice.refusal else word
+    events: list[Event] = []
+    OpenAIChatDecoder().completion(body, events)
+    return [*events, ResponseCompleted(evidence="buffered")]
 
 
 @attrs.define(eq=False)
 class OpenAIChatDecoder:
     """Chunks to events, for one attempt."""
 
-    _dialect: OpenAIChat
     _head: dict[str, Any] | None = attrs.field(default=None, init=False)
     """The envelope of the chunk before: what is equal to it tells nothing new."""
     _last_head: dict[str, Any] | None = attrs.field(default=None, init=False)
@@ -207,7 +139,7 @@ class OpenAIChatDecoder:
             + "; the connection was cut, or the provider ended early"
         )
 
-    def read_completion(self, body: dict[str, Any], out: list[Event]) -> None:
+    def completion(self, body: dict[str, Any], out: list[Event]) -> None:
         """Give the events of one whole ``chat.completion``."""
         self._envelope(dict(body), out)
         for choice in body["choices"]:
@@ -219,7 +151,7 @@ class OpenAIChatDecoder:
             self._reasons.setdefault(index, None)
             self._error_finish(rest)
             message = dict(message) if isinstance(message, dict) else {"content": message}
-            out.extend(_odd_content(index, message))
+            out.extend(odd_content(index, message))
             self._delta(message, index, out)
             self._finish(rest, index, out)
 
@@ -233,7 +165,7 @@ class OpenAIChatDecoder:
             out: list[Event] = []  # a stream of one chunk, framed as a document
             self._chunk(value, frame.event, out)
             return [*out, *self.eof()]
-        return self._dialect.read_buffered(value)
+        return read_completion(value)
 
     def _alike(self, chunk: dict[str, Any]) -> TextDelta | None:
         """Read a chunk that is like the one before but for its text; None where it is not."""
@@ -276,7 +208,7 @@ class OpenAIChatDecoder:
                 self._choice(choice, out)
         if usage and type(usage) is dict:
             self._usage_alone = self._usage_alone or not choices
-            out.append(UsageReported(self._dialect.usage(usage), usage))
+            out.append(UsageReported(usage_of(usage), usage))
         if "error" in chunk and (error := find_error(chunk)) is not None:
             raise error
 
@@ -316,10 +248,10 @@ class OpenAIChatDecoder:
         elif new:
             out.append(Metadata(new))
         if type(usage) is dict and usage:
-            out.append(UsageReported(self._dialect.usage(usage), usage))
+            out.append(UsageReported(usage_of(usage), usage))
         elif type(inner := _nested_usage(new)) is dict:
             self._usage_alone = self._usage_alone or not begins
-            out.append(UsageReported(self._dialect.usage(inner), inner))
+            out.append(UsageReported(usage_of(inner), inner))
 
     def _choice(self, choice: dict[str, Any], out: list[Event]) -> None:
         self._answered = True
@@ -349,12 +281,12 @@ class OpenAIChatDecoder:
         """Read a delta or a message; it is ours to take apart. Reasoning comes before text."""
         content = delta.pop("content", None)
         role = delta.pop("role", None)
-        out.extend(_reasoning(delta, index))
+        out.extend(reasoning_of(delta, index))
         if type(content) is str:
             if content:
                 out.append(TextDelta(content, index))
         elif type(content) is list:
-            out.extend(_parts(content, index))
+            out.extend(parts_of(content, index))
         if delta.get("refusal"):
             out.append(RefusalDelta(str(delta.pop("refusal")), index))
         if role and role != "assistant":
@@ -429,59 +361,6 @@ def _then(events: list[Event], error: Exception) -> Iterator[Event]:
     raise error
 
 
-def _reasoning(delta: dict[str, Any], index: int) -> Iterator[Event]:
-    """Read the reasoning of a delta, whatever its field; the same text twice is one."""
-    fields = ("reasoning_content", "reasoning")
-    text = next((v for k in fields if (v := delta.get(k)) and type(v) is str), None)
-    if text:
-        same = [k for k in fields if delta.get(k) == text]
-        for field in same:
-            del delta[field]
-        yield ReasoningDelta(text, index, " ".join(same))
-    elif type(details := delta.get("reasoning_details")) is list:
-        text = "".join(
-            d.get("text") or d.get("summary") or "" for d in details if isinstance(d, dict)
-        )
-        if text:
-            yield ReasoningDelta(text, index, "")
-
-
-def _parts(content: list[Any], index: int) -> Iterator[Event]:
-    """Read content that is a list of parts (Mistral's reasoning models)."""
-    for part in content:
-        if isinstance(part, str):
-            yield TextDelta(part, index)
-        elif not isinstance(part, dict):
-            continue
-        elif part.get("type") == "thinking":
-            yield from _thinking(part, index)
-        elif isinstance(part.get("text"), str):
-            if part["text"]:
-                yield TextDelta(part["text"], index)
-        else:
-            yield Metadata({"content_parts": [part]}, index, message=True)
-
-
-def _thinking(part: dict[str, Any], index: int) -> Iterator[Event]:
-    inner = part.get("thinking")
-    pieces = inner if isinstance(inner, list) else [inner]
-    texts = (p.get("text") if isinstance(p, dict) else p for p in pieces)
-    text = "".join(t for t in texts if isinstance(t, str))
-    if text:
-        yield ReasoningDelta(text, index)
-
-
-def _odd_content(index: int, message: dict[str, Any]) -> Iterator[Event]:
-    """Keep what an accumulated text cannot say: empty beside tool calls, null alone, parts."""
-    content = message.get("content")
-    usual = None if message.get("tool_calls") or message.get("refusal") else ""
-    if not content and "content" in message and content != usual:
-        yield Metadata({"content": content}, index, message=True)
-    for field in ("annotations", "tool_calls"):
-        if field in message and not message[field]:
-            yield Metadata({field: message.pop(field)}, index, message=True)
-
-
 def _nested_usage(envelope: dict[str, Any]) -> Any:
     """Find usage where Groq's older streams put it."""
     inner = envelope.get("x_groq")
@@ -500,41 +379,3 @@ def _residual_error(residue: str) -> InBandError | None:
         if error is not None:
             return error
     return None
-
-
-def _choice(choice: ChoiceFold) -> dict[str, Any]:
-    """Give one choice of a ``chat.completion``."""
-    text = "".join(choice.text)
-    extra = dict(choice.message)
-    content = text or extra.pop("content", None if choice.calls or choice.refusal else "")
-    extra.pop("content", None)
-    message: dict[str, Any] = {"role": "assistant", "content": content, **extra}
-    if choice.refusal:
-        message["refusal"] = "".join(choice.refusal)
-    for field in choice.reasoning_field.split():
-        message[field] = "".join(choice.reasoning)
-    if choice.calls:
-        message["tool_calls"] = [_tool_call(call) for call in choice.calls]
-    if choice.citations:
-        message["annotations"] = choice.citations
-    raw = {"index": choice.index, "message": message, **choice.extra}
-    raw["finish_reason"] = choice.finish_reason
-    return raw
-
-
-def _tool_call(call: CallFold) -> dict[str, Any]:
-    settled, extra = call.tool_call(), dict(call.extra)
-    kind = str(extra.get("type", "function"))
-    field = "arguments" if kind != "custom" else "input"
-    body_key = kind if kind == "custom" else "function"
-    body = {"name": settled.name, field: settled.arguments, **extra.pop(body_key, {})}
-    return {"id": settled.id, "type": kind, body_key: body, **extra}
-
-
-def _details(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
-    details = raw.get(f"{side}_tokens_details")
-    return details if isinstance(details, Mapping) else {}
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,77 @@
+"""An accumulated answer as a ``chat.completion``, and the usage of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...response import Usage
+from ..answer import Answer, CallFold, ChoiceFold
+
+__all__ = ["completion_of", "usage_of"]
+
+
+def completion_of(answer: Answer) -> dict[str, Any]:
+    """Give the ``chat.completion`` of an accumulated answer."""
+    raw: dict[str, Any] = {
+        "id": answer.id,
+        "object": "chat.completion",
+        "created": 0,
+        "model": answer.model,
+        "choices": [_choice(choice) for choice in answer.ordered()],
+    }
+    raw |= {k: v for k, v in answer.extra.items() if k not in ("id", "model", "object")}
+    raw["created"] = raw["created"] or 0
+    if answer.usage is not None:
+        raw["usage"] = answer.usage
+    return raw
+
+
+def usage_of(raw: Mapping[str, Any]) -> Usage:
+    """Read ``usage``, the details of Chat Completions and of its imitators."""
+    prompt, output = _details(raw, "prompt"), _details(raw, "completion")
+    return Usage(
+        input_tokens=_count(raw.get("prompt_tokens")),
+        output_tokens=_count(raw.get("completion_tokens")),
+        total_tokens=_count(raw.get("total_tokens")),
+        cached_tokens=_count(prompt.get("cached_tokens")),
+        reasoning_tokens=_count(output.get("reasoning_tokens")),
+    )
+
+
+def _choice(choice: ChoiceFold) -> dict[str, Any]:
+    """Give one choice of a ``chat.completion``."""
+    text = "".join(choice.text)
+    extra = dict(choice.message)
+    content = text or extra.pop("content", None if choice.calls or choice.refusal else "")
+    extra.pop("content", None)
+    message: dict[str, Any] = {"role": "assistant", "content": content, **extra}
+    if choice.refusal:
+        message["refusal"] = "".join(choice.refusal)
+    for field in choice.reasoning_field.split():
+        message[field] = "".join(choice.reasoning)
+    if choice.calls:
+        message["tool_calls"] = [_tool_call(call) for call in choice.calls]
+    if choice.citations:
+        message["annotations"] = choice.citations
+    raw = {"index": choice.index, "message": message, **choice.extra}
+    raw["finish_reason"] = choice.finish_reason
+    return raw
+
+
+def _tool_call(call: CallFold) -> dict[str, Any]:
+    settled, extra = call.tool_call(), dict(call.extra)
+    kind = str(extra.get("type", "function"))
+    field = "arguments" if kind != "custom" else "input"
+    body_key = kind if kind == "custom" else "function"
+    body = {"name": settled.name, field: settled.arguments, **extra.pop(body_key, {})}
+    return {"id": settled.id, "type": kind, body_key: body, **extra}
+
+
+def _details(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
+    details = raw.get(f"{side}_tokens_details")
+    return details if isinstance(details, Mapping) else {}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
