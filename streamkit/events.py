@@ -233,9 +233,9 @@ class Finished(Event):
 class Metadata(Event):
     """Provider fields that no other event models."""
 
-    extra: dict[str, Any]
-    choice: int | None = None
+    choice: int | None
     """The choice they belong to; None for the answer as a whole."""
+    extra: dict[str, Any]
     message: bool = False
     """Whether they belong to the choice's message (else to the choice itself)."""
 

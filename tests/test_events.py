@@ -59,7 +59,7 @@ OTHERS = [
     AwaitingInput(),
     UsageReported(Usage()),
     Finished(0, "stop"),
-    Metadata({"k": 1}),
+    Metadata(None, {"k": 1}),
     Unknown({}),
     Heartbeat(),
     Rerouted("stalled"),

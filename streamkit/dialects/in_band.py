@@ -33,7 +33,8 @@ def find_error(value: Any) -> InBandError | None:
     if value.get("error_message") or value.get("error_type"):
         return _build(value.get("error_message"), value.get("error_type"), value)
     if "error" in (value.get("object"), value.get("type")):
-        return _build(value.get("message"), value.get("code"), value)
+        kind = value.get("type")
+        return _build(value.get("message"), value.get("code") or (kind != "error" and kind), value)
     return None
 
 
@@ -79,7 +80,7 @@ def _build(message: Any, word: Any, source: Mapping[str, Any]) -> InBandError:
         (v for k in ("status", "status_code", "code") if _is_status(v := source.get(k))), None
     )
     said = excerpt(message or dict(source))
-    return InBandError(said, status=status, provider_code=None if word is None else str(word))
+    return InBandError(said, status=status, provider_code=str(word) if word else None)
 
 
 def _is_status(value: Any) -> bool:

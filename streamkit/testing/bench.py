@@ -239,7 +239,7 @@ def answers_to_pass() -> list[Script]:
         [
             ResponseStarted("a-1", "demo-1"),
             TextDelta("Seven herons stood in the reeds,\nand no one\tcounted é 漢字 😀 twice."),
-            Metadata({"logprobs": {"content": []}}, 0),
+            Metadata(0, {"logprobs": {"content": []}}),
             TextDelta(" An eighth arrived; it left `again`."),
             UsageReported(usage, {"prompt_tokens": 3, "completion_tokens": 9}),
             *end_of(),

@@ -53,6 +53,7 @@ class Connection:
     _answer: Callable[[Recorded], Reply]
     _failed: Callable[[Exception], None]
     _http: h11.Connection = attrs.field(init=False, factory=lambda: h11.Connection(h11.SERVER))
+    _closed: bool = attrs.field(init=False, default=False)
 
     async def serve(self) -> None:
         """Serve until either side closes; a client that breaks HTTP is hung up on."""
@@ -122,7 +123,8 @@ class Connection:
             await self._send_head(reply, recorded)
             for step in reply.steps if recorded.method != "HEAD" else ():
                 await (self.send(step) if isinstance(step, bytes) else step(self))
-            await self._put(h11.EndOfMessage())
+            if not self._closed:  # by a step: then the body need not be whole
+                await self._put(h11.EndOfMessage())
         except anyio.BrokenResourceError:
             self._note_gone(recorded)
         except anyio.ClosedResourceError:
@@ -171,6 +173,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Close, whatever is left unsaid."""
+        self._closed = True
         await self._stream.aclose()
 
 

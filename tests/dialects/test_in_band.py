@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from streamkit.dialects import find_error, read_error
+from streamkit.dialects import OpenAIChat, find_error, read_error
 from streamkit.dialects.in_band import not_json
 from streamkit.errors import EXCERPT, InBandError, MalformedStream
+from streamkit.framing import Frame
 
 
 @pytest.mark.parametrize(
@@ -104,3 +105,28 @@ def test_a_page_is_no_answer():
     assert isinstance(error, MalformedStream)
     assert "<html>Sign in</html>" in str(error)
     assert "base_url" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "says", "word"),
+    [
+        ('{"type": "overloaded_error", "message": "Busy"}', "Busy", "overloaded_error"),
+        ('{"code": "rate_limit", "message": "Slow down"}', "Slow down", "rate_limit"),
+        ("Busy", "Busy", None),
+        ("{}", "{}", None),
+    ],
+)
+def test_an_error_frame_is_an_error_whatever_it_holds(data, says, word):
+    """Named so by the server, it needs no shape of its own."""
+    with pytest.raises(InBandError) as raised:
+        list(OpenAIChat().decoder().feed(Frame(data, "error")))
+
+    assert (says, word) == (str(raised.value), raised.value.provider_code)
+
+
+def test_the_type_of_an_error_object_is_its_word():
+    """Where it says more than that it is an error."""
+    found = find_error({"object": "error", "message": "no", "type": "BadRequestError"})
+
+    assert ("no", "BadRequestError") == (str(found), found.provider_code)
+    assert find_error({"type": "error", "message": "no"}).provider_code is None

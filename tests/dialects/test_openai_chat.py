@@ -404,7 +404,7 @@ def test_an_answer_ignores_what_adds_nothing():
 
 def test_an_answer_knows_whether_content_came():
     """A start and a finish are no content; any delta is."""
-    events = [ResponseStarted("a"), Metadata({"k": 1}), Finished(0, "stop")]
+    events = [ResponseStarted("a"), Metadata(None, {"k": 1}), Finished(0, "stop")]
     assert not answer_of(events).content
     for event in (TextDelta("a"), ToolCallStarted(0), Citation({"u": 1})):
         assert answer_of([*events, event]).content
@@ -418,7 +418,7 @@ def test_calls_that_were_never_begun_are_opened():
 
 def test_an_id_known_only_from_metadata_counts():
     """Where an answer's first id comes late it is the answer's id."""
-    raw = raw_of([ResponseStarted(), Metadata({"id": "late", "model": "m"}), TextDelta("a")])
+    raw = raw_of([ResponseStarted(), Metadata(None, {"id": "late", "model": "m"}), TextDelta("a")])
     assert ("late", "m") == (raw["id"], raw["model"])
 
 

@@ -35,7 +35,7 @@ deltas = st.one_of(
 others = st.one_of(
     st.builds(ToolCallStarted, choices, choice=choices),
     st.builds(Finished, choices, st.just("stop")),
-    st.builds(Metadata, st.just({"k": 1})),
+    st.builds(Metadata, st.none(), st.just({"k": 1})),
     st.builds(Citation, st.just({"url": "u"}), choices),
 )
 channels = st.sampled_from(["text", "reasoning", "refusal", "tool_calls", "citations"])

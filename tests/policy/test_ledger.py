@@ -129,7 +129,7 @@ def streams_of(draw, key, content):
 def answers(draw, of=contents):
     """The events of one answer: each channel in its order, the channels mixed."""
     lanes = [streams_of(draw, key, content) for key, content in draw(of).items()]
-    lanes.append([ResponseStarted("id"), Metadata({"k": 1}), Finished(0, "stop")])
+    lanes.append([ResponseStarted("id"), Metadata(None, {"k": 1}), Finished(0, "stop")])
     out = []
     while lanes := [lane for lane in lanes if lane]:
         out.append(draw(st.sampled_from(lanes)).pop(0))

@@ -201,7 +201,7 @@ def test_nothing_shown_in_a_choice_overtakes_what_is_held():
 
 def test_what_shows_nothing_has_no_place_in_the_text():
     """Usage, an empty delta, a provider's field beside each delta: none hides a match."""
-    beside = [UsageReported(Usage(1, 2)), Metadata({"logprobs": {}}, 0), ReasoningDelta("")]
+    beside = [UsageReported(Usage(1, 2)), Metadata(0, {"logprobs": {}}), ReasoningDelta("")]
     out = through(Redact("ab"), TextDelta("a"), *beside, TextDelta("b"))
 
     assert [*beside, TextDelta("[redacted]")] == out

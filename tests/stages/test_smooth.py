@@ -178,7 +178,7 @@ def test_at_a_rate_no_piece_is_early(text, by):
         END,
         Finished(0, "stop"),
         ToolCallStarted(0, "1", "f"),
-        Metadata({"a": 1}),
+        Metadata(None, {"a": 1}),
         ReasoningDelta("hm"),
         TextDelta("x ", 1),
     ],

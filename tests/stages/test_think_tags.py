@@ -255,7 +255,7 @@ def test_nothing_shown_in_a_choice_overtakes_what_is_held():
 
 def test_what_shows_nothing_has_no_place_in_the_text():
     """Usage, or a provider's field beside each delta, does not break a tag."""
-    beside = [UsageReported(Usage(1, 2)), Metadata({"logprobs": {}}, 0)]
+    beside = [UsageReported(Usage(1, 2)), Metadata(0, {"logprobs": {}})]
     out = through(ThinkTags(), TextDelta("<thi"), *beside, TextDelta("nk>b"))
 
     assert [*beside, ReasoningDelta("b")] == out

@@ -308,8 +308,8 @@ async def test_a_length_may_promise_more_than_comes():
 @pytest.mark.parametrize("last", [(Hold(),), (KeepAlive(0.01),)], ids=["silent", "pinging"])
 async def test_usage_is_waited_for_but_not_for_ever(last):
     """Behind the finish reason usage is read, and the rest waited for in vain. Quirk 35."""
-    usage = answers.usage_chunk(5, 2)
-    events = await events_of(frame("Hello"), STOP, usage, *last, limits=Limits(drain=0.1))
+    answered = frame("Hello") + STOP + answers.usage_chunk(5, 2)
+    events = await events_of(answered, *last, limits=Limits(drain=0.1))
     assert ("Hello", "stop") == (events[-1].response.text, events[-1].response.finish_reason)
     assert 7 == events[-1].response.usage.total_tokens
 
@@ -320,7 +320,7 @@ async def test_stream_options_may_be_rejected(field):
     refusal = answers.error(f"Unrecognized request argument: {field}", param=field)
     events, requests = await rerouted(refusal, status=400)
     assert (["rejected"], ["Hello"]) == (codes(events), texts(events))
-    assert ["stream_options" in request.json for request in requests] == [True, False]
+    assert [True, False] == ["stream_options" in request.json for request in requests]
 
 
 # -- tool calls and reasoning ----------------------------------------------------
@@ -472,7 +472,7 @@ async def test_a_body_that_breaks_off_is_judged_by_what_came(step):
 @pytest.mark.parametrize(
     "rest",
     [
-        pytest.param(Hold(), id="silent"),  # quirk 77
+        pytest.param(Hold(), id="silent"),
         pytest.param(KeepAlive(0.01), id="comments"),
         pytest.param(KeepAlive(0.01, "data: null\n\n"), id="nulls"),
         pytest.param(KeepAlive(0.01, "event: ping\ndata: {}\n\n"), id="pings"),
@@ -480,9 +480,8 @@ async def test_a_body_that_breaks_off_is_judged_by_what_came(step):
 )
 async def test_bytes_without_content_keep_nothing_alive(rest):
     """An open connection, silent or not, is a stall when no delta comes. Quirks 77 and 78."""
-    events, requests = await rerouted(frame("Hel"), rest, limits=Limits(idle=0.1))
+    events, _ = await rerouted(frame("Hel"), rest, limits=Limits(idle=0.1))
     assert (["stalled"], ["Hel", "lo"]) == (codes(events), texts(events))
-    assert requests[0].disconnected.is_set()
 
 
 async def test_a_proxy_may_hold_the_whole_body_back():

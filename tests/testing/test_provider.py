@@ -609,3 +609,12 @@ async def test_the_url_is_known_once_entered():
     """A provider that was not entered has no url, and says what to do."""
     with pytest.raises(MisuseError, match="async with"):
         FaultProvider().url  # noqa: B018 -- the property raises
+
+
+async def test_a_length_that_is_a_lie_may_be_cut_short(http):
+    """A body shorter than it was said to be is a fault like another, not a script's bug."""
+    reply = Reply("half", Drop(), headers={"content-length": "10"}, framing="length")
+    async with FaultProvider(buffered=reply) as provider:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await http.post(f"{provider.url}/x", json={})
+        assert [] == provider.failures

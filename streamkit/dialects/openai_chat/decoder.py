@@ -104,6 +104,8 @@ class OpenAIChatDecoder:
         try:  # the hot path: one chunk, like the one before but for its text
             value = decode_strictly(frame.data)
         except (ValueError, RecursionError):
+            if frame.event == "error":
+                raise InBandError(excerpt(frame.data)) from None
             return self._read(frame, payloads(frame))
         if type(value) is dict and (text := self._alike(value)) is not None:
             return (text,)
@@ -220,7 +222,7 @@ class OpenAIChatDecoder:
         if error is not None and (not choices or name == "error"):
             raise error
         if name == "error":
-            raise InBandError(excerpt(chunk))
+            raise find_error({"error": chunk}) or InBandError(excerpt(chunk))
         if choices is None and usage is None and not chunk.keys() & {"id", "object", "model"}:
             if chunk:
                 out.append(Unknown(chunk, name))
@@ -246,7 +248,7 @@ class OpenAIChatDecoder:
             id_, model = self._known.get("id"), self._known.get("model")
             out.append(ResponseStarted(str(id_ or ""), str(model or ""), extra or None))
         elif new:
-            out.append(Metadata(new))
+            out.append(Metadata(None, new))
         if type(usage) is dict and usage:
             out.append(UsageReported(usage_of(usage), usage))
         elif type(inner := _nested_usage(new)) is dict:
@@ -296,7 +298,7 @@ class OpenAIChatDecoder:
             out.extend(Citation(c, index) for c in delta.pop("annotations"))
         extra = {k: v for k, v in delta.items() if v not in (None, "") or self._is_news(index, k)}
         if extra:
-            out.append(Metadata(extra, index, message=True))
+            out.append(Metadata(index, extra, message=True))
 
     def _tools(self, delta: dict[str, Any], index: int, out: list[Event]) -> None:
         pieces = delta.pop("tool_calls", None)
@@ -318,7 +320,7 @@ class OpenAIChatDecoder:
                 out.append(Finished(index, word, choice or None))
                 return
         if choice:
-            out.append(Metadata(choice, index))
+            out.append(Metadata(index, choice))
 
     def _beside(self, choice: dict[str, Any], index: int, out: list[Event]) -> None:
         """Tell of a choice's fields beside its delta; all null is told once."""
@@ -326,7 +328,7 @@ class OpenAIChatDecoder:
             self._plain[index] = choice
         extra = {k: v for k, v in choice.items() if k != "finish_reason"}
         if extra:
-            out.append(Metadata(extra, index))
+            out.append(Metadata(index, extra))
 
     def _error_finish(self, choice: dict[str, Any]) -> None:
         reason = choice.get("finish_reason")

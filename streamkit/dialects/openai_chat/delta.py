@@ -40,7 +40,7 @@ def parts_of(content: list[Any], index: int) -> Iterator[Event]:
             if part["text"]:
                 yield TextDelta(part["text"], index)
         else:
-            yield Metadata({"content_parts": [part]}, index, message=True)
+            yield Metadata(index, {"content_parts": [part]}, message=True)
 
 
 def _thinking(part: dict[str, Any], index: int) -> Iterator[Event]:
@@ -57,7 +57,7 @@ def odd_content(index: int, message: dict[str, Any]) -> Iterator[Event]:
     content = message.get("content")
     usual = None if message.get("tool_calls") or message.get("refusal") else ""
     if not content and "content" in message and content != usual:
-        yield Metadata({"content": content}, index, message=True)
+        yield Metadata(index, {"content": content}, message=True)
     for field in ("annotations", "tool_calls"):
         if field in message and not message[field]:
-            yield Metadata({field: message.pop(field)}, index, message=True)
+            yield Metadata(index, {field: message.pop(field)}, message=True)
