@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Self, Unpack
+from typing import Any, Final, Self, Unpack
+from urllib.parse import urlsplit
 
 from .dialects import Dialect, get_dialect
-from .errors import MisuseError
+from .errors import MisuseError, excerpt
 from .limits import Limits
 from .pipeline import Clock, Pipeline, Recipe, SystemClock
 from .policy import ReroutePolicy
@@ -25,6 +27,8 @@ from .stages.transport import open_http
 from .supervisor import CallbackOptions, Run, Supervisor
 
 __all__ = ["Client", "arranged"]
+
+_SECRET_NAME: Final = re.compile(r"auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
 
 
 class Client:
@@ -100,13 +104,19 @@ class Client:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        pipeline, self._pipeline = self._pipeline, None
         try:
-            if pipeline is not None:
-                await pipeline.__aexit__(*exc)
-        finally:
-            if self._own_http:
-                await self._http.aclose()
+            await self._open().__aexit__(*exc)
+        except MisuseError:  # not its task: it stays open
+            raise
+        except BaseException:
+            await self._close()
+            raise
+        await self._close()
+
+    async def _close(self) -> None:
+        self._pipeline = None
+        if self._own_http:
+            await self._http.aclose()
 
     def stream(
         self, body: Mapping[str, Any], **callbacks: Unpack[CallbackOptions]
@@ -224,11 +234,30 @@ def _endpoint(
             "none, and http has none either"
         )
     if base_url is not None and not str(base_url).startswith(("http://", "https://")):
-        raise MisuseError(f"expected base_url to begin with http:// or https://; got {base_url!r}")
+        raise MisuseError(
+            "expected base_url to begin with http:// or https://; got "
+            f"{excerpt(base_url, _password(base_url))!r}"
+        )
     authorization = dialect.authorization(api_key) if api_key else {}
+    named = {**(headers or {}), **(params or {})}
     return Endpoint(
         base_url=str(base_url or ""),
         headers={**authorization, **(headers or {})},
         params=dict(params or {}),
-        secrets=tuple(secret for secret in (api_key,) if secret),
+        secrets=(*filter(None, (api_key, _password(base_url))), *_secret_values(named)),
     )
+
+
+def _secret_values(named: Mapping[str, str]) -> Iterator[str]:
+    """Give the values of headers and parameters whose names say that they are secret."""
+    for name, value in named.items():
+        if _SECRET_NAME.search(name) and value:
+            yield str(value)
+            yield str(value).rpartition(" ")[2]  # behind the word for the scheme
+
+
+def _password(base_url: str | None) -> str | None:
+    try:
+        return urlsplit(base_url or "").password
+    except ValueError:
+        return None

@@ -6,9 +6,15 @@ from typing import Any
 
 import attrs
 
+from .errors import MisuseError
+
 __all__ = ["Limits"]
 
-_positive: Any = attrs.validators.gt(0)
+
+def _positive(_limits: Limits, field: attrs.Attribute[Any], value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not value > 0:
+        raise MisuseError(f"expected Limits.{field.name} to be a number above 0; got {value!r}")
 
 
 @attrs.frozen(kw_only=True)

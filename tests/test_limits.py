@@ -5,6 +5,7 @@ from math import inf, nan
 import attrs
 import pytest
 
+from streamkit.errors import MisuseError
 from streamkit.limits import Limits
 
 FIELDS = [field.name for field in attrs.fields(Limits)]
@@ -34,7 +35,7 @@ def test_the_defaults_let_each_clock_run_out():
 @pytest.mark.parametrize("value", [0, -1, nan])
 def test_nothing_is_no_limit(name, value):
     """Zero, less, or no number at all is refused when the limits are made."""
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(MisuseError, match=name):
         Limits(**{name: value})
 
 

@@ -132,6 +132,7 @@ class _Intake:
     on_bytes: Callable[[], None] | None
     batch: list[Frame] = attrs.field(factory=list, init=False)
     _hand_over: Callable[[list[Frame]], After] | None = attrs.field(init=False)
+    _fault: BaseException | None = attrs.field(default=None, init=False)
     _after: After = attrs.field(default=None, init=False)
     """What must be awaited before the next chunk is looked at."""
     head: bytes = attrs.field(default=b"", init=False)
@@ -192,10 +193,15 @@ class _Intake:
         if self.batch and self._hand_over is not None:
             batch = self.batch.copy()
             self.batch.clear()
-            self._after = self._hand_over(batch)
+            try:
+                self._after = self._hand_over(batch)
+            except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
+                self._fault = error
 
     async def _after_waiting(self) -> None:
         """Tell that bytes came, and wait for those who took what was handed over."""
+        if self._fault is not None:
+            raise self._fault
         if self.on_bytes is not None:
             self.on_bytes()
         if self._after is not None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import anyio
 import attrs
 
+from ..cancellation import is_foreign
 from ..dialects import Dialect
 from ..errors import StageError, StreamkitError, TransportError, TruncatedStream, excerpt
 from ..events import Event, ResponseCompleted
@@ -63,6 +64,8 @@ class Line:
     _over: bool = attrs.field(default=False, init=False)
     _apart: bool = attrs.field(default=False, init=False)
     """Whether the end of the line is in another task than the source."""
+    _grace: float = attrs.field(default=0.0, init=False)
+    """Seconds that a stage has for what it does behind the terminal."""
     _tasked: list[TaskedStage] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,6 +86,7 @@ class Line:
         Raises:
             Exception: what broke, of the source, the parser or a stage.
         """
+        self._grace = taps.close
         parts = list(self._parts())
         if len(parts) == 1 and not isinstance(parts[0], tuple):
             segment = Segment.of(parts[0], self._end)
@@ -92,6 +96,9 @@ class Line:
                 segment.close()
         else:
             await self._run_apart(source, request, taps, parts)
+            if self.broken is None and self.response is None:
+                # The group may have ended by a cancellation that is not its own.
+                await anyio.lowlevel.checkpoint_if_cancelled()
         if self.broken is not None:
             if isinstance(self.broken, StageError):
                 self.broken.final = self.broken.stage in self.final
@@ -166,6 +173,10 @@ class Line:
             return Broken(error)
         except Exception as error:  # noqa: BLE001 (the contract: any exception)
             return Broken(_unmapped(error))
+        except anyio.get_cancelled_exc_class() as error:
+            if not is_foreign():
+                raise
+            return Broken(_unmapped(error))
         return Broken(self.cause or TransportError("the read was cancelled"))
 
     def _hand_on(self, number: int, link: Link, item: Item) -> Wait | None:
@@ -207,7 +218,7 @@ class Line:
         if self._apart:  # a read, or anything else, may be waited for that nobody needs
             self.reading.deadline = anyio.current_time() + _LINGER
             for tasked in self._tasked:
-                tasked.leave()
+                tasked.leave(self._grace)
         raise Over
 
     def _break(self, error: Exception) -> NoReturn:
@@ -303,7 +314,7 @@ async def _send(link: Link, item: Item) -> None:
         raise Over from None
 
 
-def _unmapped(error: Exception) -> TransportError:
+def _unmapped(error: BaseException) -> TransportError:
     mapped = TransportError(f"the source raised {type(error).__name__}: {excerpt(error)}")
     mapped.__cause__ = error
     return mapped

@@ -10,6 +10,7 @@ import anyio
 import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from ..cancellation import is_foreign
 from ..errors import StageError, excerpt
 from ..events import Event
 from .stage import AsyncStage, Broken, Item
@@ -97,18 +98,25 @@ class TaskedStage:
                 except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes)
                     await self._tell(self._receiver.broken or _wrap(self.name, error))
                     return
+                except anyio.get_cancelled_exc_class() as error:
+                    if not is_foreign():
+                        raise
+                    await self._tell(self._receiver.broken or _wrap(self.name, error))
+                    return
             if self._receiver.broken is not None:
                 await self._tell(self._receiver.broken)
             elif not self._sender.ended:
                 await self._tell(Broken(_early(self.name, self._receiver.ended)))
 
-    def leave(self) -> None:
+    def leave(self, seconds: float) -> None:
         """
         Cancel the stage, for nobody needs more of it.
 
-        One that passed on the terminal may end in peace what it does behind it.
+        One that passed on the terminal has *seconds* for what it does behind it.
         """
-        if not self._sender.ended:
+        if self._sender.ended:
+            self._scope.deadline = anyio.current_time() + seconds
+        else:
             self._scope.cancel()
 
     async def _tell(self, broken: Broken) -> None:
@@ -116,7 +124,7 @@ class TaskedStage:
             await self.sink.send(broken)
 
 
-def _wrap(name: str, error: Exception) -> Broken:
+def _wrap(name: str, error: BaseException) -> Broken:
     wrapped = StageError(name, f"raised {type(error).__name__}: {excerpt(error)}")
     wrapped.__cause__ = error
     return Broken(wrapped)

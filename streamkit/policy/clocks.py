@@ -47,6 +47,8 @@ class Marks:
     """When the last delta came."""
     finished: float | None = None
     """When the answer got its finish reason."""
+    over: bool = False
+    """Whether the reading was ended: only what bounds the whole attempt still counts."""
     _held: float | None = attrs.field(default=None, init=False)
 
     def hold(self, now: float) -> None:
@@ -85,7 +87,7 @@ def _deadlines(marks: Marks, limits: Limits) -> Iterator[tuple[float, str]]:
     yield marks.run_started + limits.total, "total"
     if marks.buffered:
         yield marks.started + limits.buffered_total, "buffered_total"
-    elif not marks.held:
+    elif not (marks.held or marks.over):
         yield from _stream_deadlines(marks, limits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -103,7 +104,7 @@ async def _read(stream: Any, emit: Emit, taps: Taps) -> Ended:
         if isinstance(first, bytes | bytearray | memoryview):
             return await read_frames(
                 _Bytes(first, chunks),
-                emit,
+                partial(_awaited, emit),
                 max_frame_bytes=taps.max_frame_bytes,
                 max_response_bytes=taps.max_response_bytes,
                 on_bytes=taps.on_bytes,
@@ -134,13 +135,17 @@ class _Bytes:
         return bytes(await anext(self._rest))
 
 
+async def _awaited(emit: Emit, frames: list[Frame]) -> None:
+    """Emit between two reads only: what a caller's stream waits for, a stage may give."""
+    await emit(frames)
+
+
 async def _close(stream: Any, chunks: AsyncIterator[Any], seconds: float) -> None:
     """Leave a stream by a cancelled read, and close it by whatever name it has for that."""
     with anyio.move_on_after(seconds, shield=True), contextlib.suppress(Exception):
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope() as scope, contextlib.suppress(Exception, StopAsyncIteration):
             scope.cancel()
-            async for _ in chunks:
-                pass
+            await anext(chunks)  # once: a stream that never waits would never end
         for thing in (chunks, stream):
             close = getattr(thing, "aclose", None) or getattr(thing, "close", None)
             if close is not None:

@@ -22,6 +22,8 @@ _REJECTION_BYTES = 64 * 1024
 """How much of a rejection's body is read (bytes)."""
 _LINGER = 0.05
 """Seconds to let a body end by itself behind its answer, so that the connection lives on."""
+_LAST_READS = 1024
+"""Chunks that are taken behind an answer, so that the connection lives on (a count)."""
 _OFF = None
 """The socket's own read and write timeouts: off, since the clock that fires can explain itself."""
 
@@ -58,8 +60,8 @@ class Endpoint:
             response = await http.send(request, stream=True)
         except StreamkitError:
             raise
-        except Exception as error:
-            raise map_foreign(error, taps.connect, self.secrets) from error
+        except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
+            raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
         body, raw = _body(response)
         linger = 0.0
         try:
@@ -78,8 +80,8 @@ class Endpoint:
             raise
         except StreamkitError:
             raise
-        except Exception as error:
-            raise map_foreign(error, taps.connect, self.secrets) from error
+        except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
+            raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
         finally:
             await _leave(response, (body, raw), linger, taps.close)
 
@@ -102,12 +104,18 @@ class Endpoint:
                 params={**call.params, **self.params} or None,
                 timeout=timeout,
             )
-        except Exception as error:
-            raise MisuseError(
+        except Exception as error:  # noqa: BLE001 (whatever it is, nothing was sent)
+            misuse = MisuseError(
                 f"expected a request that can be sent to {excerpt(base, *self.secrets)!r}; "
                 f"got {type(error).__name__}: {excerpt(error, *self.secrets)}; "
                 "check base_url, headers and that the body is JSON"
-            ) from error
+            )
+            raise misuse from self._cause(error)
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """Give *error* as a cause, unless a traceback would print a secret with it."""
+        said = f"{error!r} {error}"
+        return None if any(secret.strip() in said for secret in self.secrets) else error
 
     async def _rejection(
         self, response: Any, body: AsyncIterator[bytes], seconds: float
@@ -178,8 +186,8 @@ async def _leave(
         for body in bodies:
             with contextlib.suppress(Exception):  # it is being thrown away
                 with anyio.move_on_after(linger):
-                    async for _ in body:
-                        pass
+                    for _ in range(_LAST_READS):  # one that never waits would never end
+                        await anext(body)
         with contextlib.suppress(Exception):
             await response.aclose()
 

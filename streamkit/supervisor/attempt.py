@@ -32,6 +32,7 @@ class Attempt:
     delivery: Delivery
     _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
     _line: Line | None = attrs.field(default=None, init=False)
+    _marks: Marks | None = attrs.field(default=None, init=False)
     _cause: Stalled | None = attrs.field(default=None, init=False)
 
     async def run(self, pipeline: Pipeline) -> Response:
@@ -41,7 +42,9 @@ class Attempt:
         Raises:
             Exception: whatever broke; what was delivered before stays delivered.
         """
+        await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is asked for a run that is over
         marks = Marks(self.timeline.started, self.clock.now(), self.source.buffered)
+        self._marks = marks
         self.timeline.attempts += 1
         self.delivery.begin()
         line = self._line = pipeline.line(
@@ -63,6 +66,8 @@ class Attempt:
         finally:
             self.watch.remove(watched)
             self.timeline.saw_progress(marks)
+        if line.response is not None and line.broken is None:
+            return line.response  # it was whole before the time was up
         assert self._cause is not None  # noqa: S101 (only the watch cancels this scope)
         raise self._cause
 
@@ -72,11 +77,19 @@ class Attempt:
 
     def _expire(self, ran_out: Expired) -> None:
         self._cause = Stalled(ran_out.clock, ran_out.seconds)
-        if ran_out.ends_attempt or self._line is None:
-            self._scope.cancel()
+        line = self._line
+        if line is not None and (not ran_out.ends_attempt or self._finished):
+            # What broke off travels in band, and evidence of a whole answer pardons it.
+            line.cause = self._cause
+            line.reading.cancel()
+            if ran_out.ends_attempt:
+                self._scope.deadline = anyio.current_time() + self.limits.finalise
         else:
-            self._line.cause = self._cause
-            self._line.reading.cancel()
+            self._scope.cancel()
+
+    @property
+    def _finished(self) -> bool:
+        return self._marks is not None and self._marks.finished is not None
 
     def _taps(self, marks: Marks) -> Taps:
         def on_bytes() -> None:

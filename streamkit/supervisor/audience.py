@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import anyio
 import attrs
 
+from ..cancellation import is_foreign
+from ..errors import MisuseError
 from ..events import Terminal
 from ..logger import log
 from ..logs import Cursor
@@ -50,6 +52,10 @@ class Audience:
                         await self._dispatcher.tell(event)
         except Exception as error:  # noqa: BLE001 (a subscriber's exception is its own)
             self._isolate(error)
+        except anyio.get_cancelled_exc_class():
+            if not is_foreign():
+                raise
+            self._isolate(MisuseError("a callback awaited what somebody else had cancelled"))
         finally:
             self._left.set()
 
@@ -81,6 +87,10 @@ class Audience:
             if scope.cancelled_caught:
                 log.warning("on_result hung and was left", run=self.run.id, seconds=self.finalise)
         except Exception as error:  # noqa: BLE001 (the outcome was decided before)
+            log.warning("on_result raised", run=self.run.id, error=type(error).__name__)
+        except anyio.get_cancelled_exc_class() as error:
+            if not is_foreign():
+                raise
             log.warning("on_result raised", run=self.run.id, error=type(error).__name__)
 
     def _isolate(self, error: Exception) -> None:

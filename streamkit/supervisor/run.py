@@ -50,6 +50,7 @@ class Run:
     hush: Callable[[], None] | None = attrs.field(default=None, init=False)
     """Lets the callbacks go, told or not."""
     _cursor: Cursor | None = attrs.field(default=None, init=False)
+    _texts: Texts | None = attrs.field(default=None, init=False)
 
     def __aiter__(self) -> Cursor:
         # The cursor itself: one call less for every event.
@@ -67,7 +68,9 @@ class Run:
         A retraction cannot be said in text: the seam stands where it was.
         The end of a failed run raises its error.
         """
-        return Texts(self)
+        if self._texts is None:
+            self._texts = Texts(self)
+        return self._texts
 
     async def response(self) -> Response:
         """

@@ -10,6 +10,7 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
+from ..cancellation import is_foreign
 from ..errors import MisuseError, StageError, Stalled, StreamkitError, excerpt
 from ..events import (
     ResponseCancelled,
@@ -57,6 +58,8 @@ class Supervisor:
     clock: Clock = attrs.field(factory=SystemClock, kw_only=True)
     _pipeline: Pipeline | None = attrs.field(default=None, init=False)
     _tasks: TaskGroup | None = attrs.field(default=None, init=False)
+    _opener: int = attrs.field(default=0, init=False)
+    """The task that opened it: it alone may close it."""
     _watch: Watch | None = attrs.field(default=None, init=False)
     _runs: set[Run] = attrs.field(factory=set, init=False)
 
@@ -67,14 +70,20 @@ class Supervisor:
         tasks = anyio.create_task_group()
         await tasks.__aenter__()
         self._pipeline, self._tasks = pipeline, tasks
+        self._opener = anyio.get_current_task().id
         self._watch = Watch(self.limits, self.clock)
         tasks.start_soon(self._watch.run)
 
     async def aclose(self) -> None:
         """Cancel the runs, wait until their connections are closed, and close the group."""
-        tasks, self._tasks = self._tasks, None
-        if tasks is None:
+        if self._tasks is None:
             return
+        if anyio.get_current_task().id != self._opener:
+            raise MisuseError(
+                "expected the client to be closed by the task that opened it; another one does, "
+                "perhaps a callback; leave the client's `async with` where it was entered"
+            )
+        tasks, self._tasks = self._tasks, None
         try:
             with anyio.CancelScope(shield=True):
                 for run in list(self._runs):
@@ -136,17 +145,25 @@ class Supervisor:
         try:
             with run.scope:
                 outcome = await self._supervise(run, request, timeline, delivery, attempts)
+        except Exception as error:  # noqa: BLE001 (a bug of ours, or of a log: the run ends all the same)
+            outcome = ResponseFailed(error, Response())
+        except anyio.get_cancelled_exc_class():
+            if not is_foreign():
+                raise
         finally:
             # Also reached by a cancellation from outside the run's own scope.
-            if outcome is None:
-                outcome = _broken_off(run, attempts)
-            outcome = self._timed(outcome, timeline, rerouted=len(attempts) > 1)
-            with anyio.CancelScope(shield=True):
-                await audience.hear(outcome)
-            delivery.end(outcome)
-            run.outcome = outcome
-            self._runs.discard(run)
-            run.done.set()
+            outcome = outcome or _broken_off(run, attempts)
+            try:
+                outcome = self._timed(outcome, timeline, rerouted=len(attempts) > 1)
+                with anyio.CancelScope(shield=True):
+                    await audience.hear(outcome)
+                delivery.end(outcome)
+            except Exception as error:  # noqa: BLE001
+                log.error("the end of a run could not be told", run=run.id, error=repr(error))
+            finally:
+                run.outcome = outcome
+                self._runs.discard(run)
+                run.done.set()
 
     async def _supervise(
         self,
@@ -161,7 +178,8 @@ class Supervisor:
         try:
             return await self._attempt(pipeline.source, request, timeline, delivery, attempts)
         except Exception as error:  # noqa: BLE001 (the contract: any exception reroutes)
-            if self.buffered is None or _is_final(error) or not self.reroute.when(error):
+            await anyio.lowlevel.checkpoint_if_cancelled()  # cancellation is never rerouted
+            if self.buffered is None or _is_final(error) or not self._allows(error):
                 return ResponseFailed(error, _partial(attempts))
             first = error
         code = getattr(first, "code", StreamkitError.code)
@@ -172,6 +190,14 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001
             error.__cause__ = first
             return ResponseFailed(error, _partial(attempts))
+
+    def _allows(self, error: Exception) -> bool:
+        """Ask the policy; one that raises is a bug, and the contract holds without it."""
+        try:
+            return self.reroute.when(error)
+        except Exception as bug:  # noqa: BLE001
+            log.error("the reroute policy raised and is passed over", error=type(bug).__name__)
+            return True
 
     async def _attempt(
         self,
@@ -208,15 +234,21 @@ def _broken_off(run: Run, attempts: list[Attempt]) -> Terminal:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether no second call can help: the time of all attempts is up, or a stage says so."""
+    """Whether no second call can help: misuse, the time of all attempts is up, a stage says so."""
     if isinstance(error, StageError):
         return error.final
+    if isinstance(error, MisuseError):  # a request that cannot be built: nothing was sent
+        return True
     return isinstance(error, Stalled) and error.clock == "total"
 
 
 def _partial(attempts: list[Attempt], *, cancelled: bool = False) -> Response:
     """Give as much of the answer as came: of the newest attempt that has content."""
-    partials = [p for attempt in attempts if (p := attempt.partial()) is not None]
+    try:
+        partials = [p for attempt in attempts if (p := attempt.partial()) is not None]
+    except Exception as error:  # noqa: BLE001 (a folding stage may be anyone's)
+        log.error("the partial answer could not be told", error=type(error).__name__)
+        partials = []
     telling = (p for p in reversed(partials) if p.choices)
     partial = next(telling, partials[-1] if partials else Response())
     return attrs.evolve(partial, finish="cancelled") if cancelled else partial

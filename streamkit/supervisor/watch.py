@@ -65,9 +65,11 @@ class Watch:
         due = inf
         for watched in list(self._watched):
             ran_out = expired(watched.marks, self.limits, now)
-            if ran_out is None:
-                due = min(due, next_deadline(watched.marks, self.limits))
-            else:
-                self.remove(watched)
+            if ran_out is not None:
                 watched.expire(ran_out)
+                if ran_out.ends_attempt:
+                    self.remove(watched)
+                    continue
+                watched.marks.over = True
+            due = min(due, next_deadline(watched.marks, self.limits))
         return due
