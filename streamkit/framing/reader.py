@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from types import coroutine
-from typing import Any, Final, Self, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -16,7 +16,7 @@ from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, opening, sniff
 from streamkit.framing.sse import read_sse
-from streamkit.framing.waiting import go_on
+from streamkit.framing.waiting import GoOn
 from streamkit.framing.whole import WholeBody, response_too_large
 
 __all__ = ["Emit", "read_frames"]
@@ -77,24 +77,27 @@ async def read_frames(
     """
     intake = _Intake(body, emit, max_response_bytes, on_bytes)
     kind = await intake.look(content_type)
-    try:
-        residue = await _read(kind, intake, max_frame_bytes)
-    except Exception:  # the body's, too: it may break without a wait before it
-        await intake.flush()
-        raise
+    async with aclosing(intake.chunks()) as chunks:
+        try:
+            residue = await _read(kind, chunks, intake, max_frame_bytes)
+        except Exception:  # the body's, too: it may break without a wait before it
+            await intake.flush()
+            raise
     await intake.flush()
     return Ended(residue)
 
 
-async def _read(kind: Kind, intake: _Intake, max_frame_bytes: int) -> str:
-    """Read the body as *kind* says; return the residue."""
+async def _read(
+    kind: Kind, chunks: AsyncIterator[bytes], intake: _Intake, max_frame_bytes: int
+) -> str:
+    """Read *chunks* as *kind* says; return the residue."""
     if kind is Kind.SSE:
-        return await _read_sse(intake, intake, max_frame_bytes)
+        return await _read_sse(chunks, intake, max_frame_bytes)
     if kind is not Kind.WHOLE:
-        await _feed(_FRAMERS[kind](max_frame_bytes), intake)
+        await _feed(_FRAMERS[kind](max_frame_bytes), chunks, intake)
         return ""
     whole = WholeBody(intake.max_response_bytes)
-    async for chunk in intake:
+    async for chunk in chunks:
         whole.feed(chunk)
     frames = whole.eof()
     if whole.is_sse:
@@ -109,8 +112,8 @@ async def _read_sse(chunks: AsyncIterator[bytes], intake: _Intake, max_frame_byt
     return guard.residue
 
 
-async def _feed(framer: Framer, intake: _Intake) -> None:
-    async for chunk in intake:
+async def _feed(framer: Framer, chunks: AsyncIterator[bytes], intake: _Intake) -> None:
+    async for chunk in chunks:
         frames = framer.feed(chunk)
         while frames:  # a fault behind them is raised by the next call
             intake.batch += frames
@@ -155,38 +158,41 @@ class _Intake:
                 return kind
         return sniff(self.head, content_type, eof=True) or Kind.WHOLE
 
-    def __aiter__(self) -> Self:
-        return self
-
-    @coroutine
-    def __anext__(self) -> Generator[Any, Any, bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """
-        Give the next read; the first is what `look` has seen.
+        Yield what each read brings; the first is what `look` has seen.
 
-        By hand, to see whether it waits: one read of a socket often brings
-        many chunks, and the HTTP client gives them one by one without waiting.
-        No other task runs until somebody waits, so their frames are handed
-        over as early as can be when that is done right before the wait: once
-        a read, not once a chunk.
+        Each read is begun by hand, to see whether it waits: one read of a
+        socket often brings many chunks, and the HTTP client gives them one by
+        one without waiting. No other task runs until somebody waits, so their
+        frames are handed over as early as can be when that is done right
+        before the wait: once a read, not once a chunk.
         """
-        if self.batch and (self._hand_over is None or len(self.batch) >= BATCH):
-            yield from self.flush().__await__()
+        body, batch, limit = self.body, self.batch, self.max_response_bytes
+        eager = self._hand_over is not None
         if self.head:
-            head, self.head = self.head, b""
-            return head
-        if self.total > self.max_response_bytes:
-            raise response_too_large(self.max_response_bytes)
-        read: Any = self.body.__anext__().__await__()
-        try:
-            waits_for = next(read)
-        except StopIteration as got:
-            chunk: bytes = got.value
-        else:
-            self._before_waiting()
-            chunk = yield from go_on(read, waits_for)
-            yield from self._after_waiting().__await__()
-        self.total += len(chunk)
-        return chunk if self.total <= self.max_response_bytes else self._cut(chunk)
+            yield self.head
+        while True:
+            if batch and (not eager or len(batch) >= BATCH):
+                await self.flush()
+            if self.total > limit:
+                raise response_too_large(limit)
+            try:
+                read: Any = body.__anext__().__await__()
+                waits_for = next(read)
+            except StopIteration as got:
+                chunk: bytes = got.value
+            except StopAsyncIteration:
+                return
+            else:
+                self._before_waiting()
+                try:
+                    chunk = await GoOn(read, waits_for)
+                except StopAsyncIteration:
+                    return
+                await self._after_waiting()
+            self.total += len(chunk)
+            yield chunk if self.total <= limit else self._cut(chunk)
 
     def _before_waiting(self) -> None:
         """Hand over what has gathered: the next read waits."""
