@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import MisuseError
-from .answer import Answer, CallFold, ChoiceFold
+from .answer import Answer, CallFold, ChoiceFold, StepFold
 from .dialect import Decoder, Dialect, HttpCall
 from .in_band import find_error, read_error
+from .llama_stack_turn import LlamaStackTurn
 from .openai_chat import OpenAIChat
 
 __all__ = [
@@ -21,13 +22,18 @@ __all__ = [
     "Decoder",
     "Dialect",
     "HttpCall",
+    "LlamaStackTurn",
     "OpenAIChat",
+    "StepFold",
     "find_error",
     "get_dialect",
     "read_error",
 ]
 
-_DIALECTS: dict[str, Callable[[], Dialect]] = {OpenAIChat.name: OpenAIChat}
+_DIALECTS: dict[str, Callable[[], Dialect]] = {
+    LlamaStackTurn.name: LlamaStackTurn,
+    OpenAIChat.name: OpenAIChat,
+}
 
 
 def get_dialect(dialect: str | Dialect) -> Dialect:

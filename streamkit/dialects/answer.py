@@ -15,16 +15,19 @@ from ..events import (
     ReasoningDelta,
     RefusalDelta,
     ResponseStarted,
+    StepCompleted,
+    StepStarted,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
+    ToolResult,
     UsageReported,
 )
 from ..response import ToolCall
 from .arguments import is_json, settle
 from .merge import merge, overlay
 
-__all__ = ["Answer", "CallFold", "ChoiceFold"]
+__all__ = ["Answer", "CallFold", "ChoiceFold", "StepFold"]
 
 
 @attrs.define(eq=False)
@@ -35,6 +38,8 @@ class CallFold:
     name: str = ""
     fragments: list[str] = attrs.field(factory=list)
     extra: dict[str, Any] = attrs.field(factory=dict)
+    ran: bool = False
+    """Whether a result of it came: the provider ran it, nobody else has to."""
 
     def tool_call(self) -> ToolCall:
         """Settle the arguments (see `settle`) and judge them; a custom tool's are any text."""
@@ -68,6 +73,21 @@ class ChoiceFold:
 
 
 @attrs.define(eq=False)
+class StepFold:
+    """One step of an agent's turn, as far as it came."""
+
+    kind: str
+    id: str
+    texts: range
+    """Which pieces of its choice's text were told in it."""
+    calls: range
+    """Which calls of its choice began in it."""
+    results: list[ToolResult] = attrs.field(factory=list)
+    completed: bool = False
+    extra: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
 class Answer:
     """
     The fold of one attempt's events.
@@ -84,6 +104,8 @@ class Answer:
     usage: dict[str, Any] | None = None
     """The provider's own usage object, the last value of each field."""
     choices: dict[int, ChoiceFold] = attrs.field(factory=dict)
+    steps: list[StepFold] = attrs.field(factory=list)
+    """The steps of an agent's turn, in the order they began."""
     content: bool = False
     """Whether any content came."""
 
@@ -130,12 +152,45 @@ def _fold_refusal(answer: Answer, event: RefusalDelta) -> None:
 
 def _fold_call(answer: Answer, event: ToolCallStarted | ToolCallDelta) -> None:
     answer.content = True
-    call = answer.choice(event.choice).call(event.call)
+    choice = answer.choice(event.choice)
+    if event.call >= len(choice.calls) and not _tells_a_call(event):
+        return  # a call is being written: which, is told later, or never
+    call = choice.call(event.call)
     call.id = call.id or event.id
     call.name += event.name
     if isinstance(event, ToolCallDelta) and event.arguments:
         call.fragments.append(event.arguments)
     merge(call.extra, event.extra)
+
+
+def _tells_a_call(event: ToolCallStarted | ToolCallDelta) -> bool:
+    if isinstance(event, ToolCallStarted):
+        return True
+    return bool(event.arguments or event.id or event.name)
+
+
+def _fold_result(answer: Answer, event: ToolResult) -> None:
+    answer.content = True
+    answer.choice(event.choice).call(event.call).ran = True
+    if answer.steps:
+        answer.steps[-1].results.append(event)
+
+
+def _fold_step_started(answer: Answer, event: StepStarted) -> None:
+    choice = answer.choice(event.choice)
+    texts, calls = len(choice.text), len(choice.calls)
+    answer.steps.append(StepFold(event.step, event.id, range(texts, texts), range(calls, calls)))
+
+
+def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
+    choice = answer.choice(event.choice)
+    for step in reversed(answer.steps):
+        if (step.kind, step.id, step.completed) == (event.step, event.id, False):
+            step.texts = range(step.texts.start, len(choice.text))
+            step.calls = range(step.calls.start, len(choice.calls))
+            step.completed = True
+            step.extra = event.extra or {}
+            return
 
 
 def _fold_citation(answer: Answer, event: Citation) -> None:
@@ -172,6 +227,9 @@ _FOLDS: Final[dict[type[Event], Callable[[Answer, Any], None]]] = {
     RefusalDelta: _fold_refusal,
     ToolCallStarted: _fold_call,
     ToolCallDelta: _fold_call,
+    ToolResult: _fold_result,
+    StepStarted: _fold_step_started,
+    StepCompleted: _fold_step_completed,
     Citation: _fold_citation,
     Finished: _fold_finished,
     UsageReported: _fold_usage,

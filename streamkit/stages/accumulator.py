@@ -54,7 +54,8 @@ class Accumulator:
     def _completed(self, terminal: Event) -> Iterator[Event]:
         for choice in self._answer.ordered():
             for number, call in enumerate(choice.calls):
-                yield ToolCallCompleted(number, call.tool_call(), choice.index)
+                if not call.ran:
+                    yield ToolCallCompleted(number, call.tool_call(), choice.index)
         if isinstance(terminal, ResponseCompleted):
             response = self._response(terminal.evidence, complete=True)
             terminal = attrs.evolve(terminal, response=response)

@@ -32,9 +32,9 @@ class Recorded:
     content_type: str = ""
     buffered: ClassVar[bool] = False
 
-    def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
-        """Say how it would be sent."""
-        return dialect.streaming(request)
+    def call(self, _dialect: Dialect, _request: dict[str, Any], /) -> HttpCall:
+        """Say nothing: nothing is sent."""
+        return HttpCall("", {})
 
     async def fetch(self, _call: HttpCall, _dialect: Dialect, emit: Emit, taps: Taps, /) -> Ended:
         """Emit the frames of each piece."""

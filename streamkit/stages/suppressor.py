@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from ..events import Event, TextDelta, ToolCallDelta, ToolCallStarted
+from ..events import Event, StepStarted, TextDelta, ToolCallDelta, ToolCallStarted
 
 __all__ = ["Suppressor"]
 
@@ -45,4 +45,6 @@ class Suppressor:
             return True
         if isinstance(event, ToolCallStarted | ToolCallDelta):
             self._calling.add(event.choice)
+        elif isinstance(event, StepStarted):  # an agent's next step is told anew
+            self._calling.discard(event.choice)
         return not (type(event) is TextDelta and event.choice in self._calling)

@@ -21,6 +21,7 @@ from streamkit.events import (
     ToolCallCompleted,
     ToolCallDelta,
     ToolCallStarted,
+    ToolResult,
     UsageReported,
 )
 from streamkit.response import Response, ToolCall, Usage
@@ -176,3 +177,20 @@ async def test_in_a_line_it_knows_the_dialect():
         told.response.usage,
         told.response.raw["object"],
     )
+
+
+def test_a_call_that_the_provider_ran_is_none_to_act_upon():
+    """It is in the response; nobody is told to run it again."""
+    stage = Accumulator()
+    stage.bind(CHAT)
+    events = [
+        ToolCallStarted(0, "1", "ran"),
+        ToolResult(0, "done"),
+        ToolCallStarted(1, "2", "yours"),
+        ToolCallDelta(1, "{}"),
+        ResponseCompleted(),
+    ]
+    out = stage.batch(events)
+
+    assert [1] == [event.call for event in out if isinstance(event, ToolCallCompleted)]
+    assert ["ran", "yours"] == [call.name for call in out[-1].response.tool_calls]

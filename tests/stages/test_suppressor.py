@@ -10,6 +10,7 @@ from streamkit.events import (
     Finished,
     ReasoningDelta,
     ResponseCompleted,
+    StepStarted,
     TextDelta,
     ToolCallCompleted,
     ToolCallDelta,
@@ -82,3 +83,16 @@ async def test_what_is_hidden_is_in_the_response(fuse):
 
     assert ("Let me.", "Let me. Done.") == (told.text, told.response.text)
     assert '{"q":1}' == told.response.tool_calls[0].arguments
+
+
+def test_an_agents_next_step_is_told_anew():
+    """A tool that the provider ran hides the rest of its step, not the answer behind it."""
+    stage = Suppressor()
+    events = [
+        ToolCallStarted(0, "1", "look"),
+        TextDelta("hidden"),
+        StepStarted("inference", "s2"),
+        TextDelta("told"),
+    ]
+
+    assert [events[0], *events[2:]] == stage.batch(events)
