@@ -11,9 +11,10 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..cancellation import is_foreign
-from ..errors import StageError, excerpt
+from ..errors import StageError
 from ..events import Event
 from .stage import AsyncStage, Broken, Item
+from .worker import raised
 
 __all__ = ["TaskedStage"]
 
@@ -96,12 +97,12 @@ class TaskedStage:
                 try:
                     await self.stage(self._receiver, self._sender)
                 except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes)
-                    await self._tell(self._receiver.broken or _wrap(self.name, error))
+                    await self._tell(self._receiver.broken or Broken(raised(self.name, error)))
                     return
                 except anyio.get_cancelled_exc_class() as error:
                     if not is_foreign():
                         raise
-                    await self._tell(self._receiver.broken or _wrap(self.name, error))
+                    await self._tell(self._receiver.broken or Broken(raised(self.name, error)))
                     return
             if self._receiver.broken is not None:
                 await self._tell(self._receiver.broken)
@@ -122,12 +123,6 @@ class TaskedStage:
     async def _tell(self, broken: Broken) -> None:
         with contextlib.suppress(anyio.BrokenResourceError):  # the answer ended behind this stage
             await self.sink.send(broken)
-
-
-def _wrap(name: str, error: BaseException) -> Broken:
-    wrapped = StageError(name, f"raised {type(error).__name__}: {excerpt(error)}")
-    wrapped.__cause__ = error
-    return Broken(wrapped)
 
 
 def _early(name: str, saw_the_terminal: bool) -> StageError:

@@ -234,7 +234,19 @@ def stage_error(name: str, error: Exception) -> Exception:
     inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
     if isinstance(error, TypeError | AttributeError) and not inside:  # what it gave, raised here
         return _no_events(name, error)
-    wrapped = StageError(name, f"raised {type(error).__name__}: {excerpt(error)}")
+    return raised(name, error)
+
+
+def raised(name: str, error: BaseException) -> StageError:
+    """Give the `StageError` for an exception out of stage *name*."""
+    if isinstance(error, attrs.exceptions.FrozenInstanceError):
+        problem = (
+            "broke the rule that events are never changed: others hold the same one; it assigned "
+            "to a field; make a new event, `attrs.evolve(event, ...)`"
+        )
+    else:
+        problem = f"raised {type(error).__name__}: {excerpt(error)}"
+    wrapped = StageError(name, problem)
     wrapped.__cause__ = error
     return wrapped
 

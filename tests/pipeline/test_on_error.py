@@ -117,3 +117,30 @@ async def test_the_accumulator_is_not_bypassed():
         async with streamkit.Client(base_url=provider.url, stages=stages) as client:
             with pytest.raises(streamkit.MisuseError, match="the answer can do without"):
                 await client.complete(BODY)
+
+
+class Changes:
+    """Writes into an event that others hold."""
+
+    def __call__(self, event):
+        if isinstance(event, TextDelta):
+            event.text = "mine"
+        return (event,)
+
+
+class AsyncChanges:
+    """The same, in its own task."""
+
+    async def __call__(self, source, sink):
+        async for event in source:
+            await sink.send(Changes()(event)[0])
+
+
+@pytest.mark.parametrize("stage", [Changes, AsyncChanges])
+async def test_a_stage_that_changes_an_event_is_told_the_rule(stage):
+    """What was seen, and how to mend it."""
+    events, _ = await asked(stage, "fail")
+
+    said = str(events[-1].error)
+    assert "events are never changed" in said
+    assert "attrs.evolve(event, ...)" in said
