@@ -180,3 +180,32 @@ async def test_a_read_that_is_given_up_is_closed():
     await source.aclose()
 
     assert [True] == left
+
+
+async def test_an_end_that_was_waited_for_is_an_end():
+    """What came before it was handed over before the wait."""
+    taker = Taker()
+    await read([b"data: 0\n\n", anyio.lowlevel.checkpoint], taker)
+
+    assert [("at once", ["0"])] == taker.given
+
+
+async def test_an_interrupt_in_the_hand_over_is_raised_behind_the_wait():
+    """The read is under way: nothing may break it but a cancellation."""
+    waited = []
+
+    class Interrupted(BaseException):
+        pass
+
+    class Breaks(Taker):
+        def nowait(self, frames):
+            raise Interrupted
+
+    async def wait():
+        await anyio.lowlevel.checkpoint()
+        waited.append(True)
+
+    with pytest.raises(Interrupted):
+        await read([b"data: 0\n\n", wait, b"data: 1\n\n"], Breaks())
+
+    assert [True] == waited
