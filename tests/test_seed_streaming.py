@@ -349,18 +349,21 @@ async def test_a_provider_that_never_closes_is_left_at_the_done_marker():
 @pytest.mark.parametrize(
     ("steps", "limits", "clock"),
     [
-        ((Hold(),), {"first_byte": 0.1}, "first_byte"),
-        ((KeepAlive(0.02),), {"first_content": 0.1}, "first_content"),
-        ((answers.chunk({"content": "Hel"}), KeepAlive(0.02)), {"idle": 0.1}, "idle"),
-        ((answers.chunk({"content": "Hel"}), Hold()), {"total": 0.1}, "total"),
+        ((Hold(),), {"first_byte": 0.2}, "first_byte"),
+        ((KeepAlive(0.02),), {"first_content": 0.2}, "first_content"),
+        ((answers.chunk({"content": "Hel"}), KeepAlive(0.02)), {"idle": 0.2}, "idle"),
+        ((answers.chunk({"content": "Hel"}), Hold()), {"total": 0.2}, "total"),
     ],
 )
 async def test_silence_is_a_failure_keep_alives_or_not(steps, limits, clock):
     """Each clock ends the wait that it is for, and says so."""
     buffered = Reply(answers.completion("Hello"))
     async with asked(Reply(*steps), buffered, limits=Limits(**limits)) as (client, provider):
-        events = await events_of(client)
-        await provider.requests[0].disconnected.wait()
+        with anyio.fail_after(10):
+            events = await events_of(client)
+            for request in provider.requests:
+                if request.streaming:  # on a busy machine the clock may be faster than the call
+                    await request.disconnected.wait()
 
     last = events[-1]
     if clock == "total":  # shared: nothing is left for the buffered call
