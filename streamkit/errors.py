@@ -13,6 +13,7 @@ The one error tree.
         ├── InBandError        an error inside an HTTP 200 answer      (in_band)
         ├── TruncatedStream    it ended without completion evidence    (truncated)
         ├── MalformedStream    what came cannot be read                (malformed)
+        ├── RetractedAnswer    it must be taken back, and cannot be    (retracted)
         └── LimitExceeded      it is larger than a bound of ``Limits`` (limit)
             ├── FrameTooLarge
             └── ResponseTooLarge
@@ -37,12 +38,14 @@ __all__ = [
     "ProviderError",
     "Rejected",
     "ResponseTooLarge",
+    "RetractedAnswer",
     "StageError",
     "Stalled",
     "StreamkitError",
     "TransportError",
     "TruncatedStream",
     "excerpt",
+    "explain",
 ]
 
 EXCERPT = 200
@@ -82,6 +85,26 @@ def excerpt(came: object, *secrets: str | None) -> str:
             text = text.replace(secret, "***")
     text = _SECRETS.sub(lambda m: f"{m['scheme'] or m['named'] or ''}***", text)
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+
+
+_EXPLANATIONS = {
+    "misuse": "The request could not be sent.",
+    "stage": "The answer could not be processed.",
+    "transport": "The connection to the model failed.",
+    "stalled": "The model did not answer in time.",
+    "rejected": "The model refused the request.",
+    "in_band": "The model could not finish its answer.",
+    "truncated": "The answer was cut off.",
+    "malformed": "The model's answer could not be read.",
+    "retracted": "The answer was withdrawn.",
+    "limit": "The answer was too large.",
+    "cancelled": "The answer was cancelled.",
+}
+
+
+def explain(code: str) -> str:
+    """Say to anyone what *code* means: a sentence of ours, nothing of what the provider said."""
+    return _EXPLANATIONS.get(code, "The answer could not be had.")
 
 
 class StreamkitError(Exception):
@@ -212,6 +235,12 @@ class MalformedStream(ProviderError):
     """What came is not what the wire format allows, and cannot be skipped."""
 
     code = "malformed"
+
+
+class RetractedAnswer(ProviderError):
+    """What was told must be taken back, and the format it was told in has no word for that."""
+
+    code = "retracted"
 
 
 class LimitExceeded(ProviderError):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ..errors import MisuseError
 from .answer import Answer, CallFold, ChoiceFold, StepFold
 from .dialect import Decoder, Dialect, HttpCall
+from .encoder import Encoder
 from .in_band import find_error, read_error
 from .llama_stack_turn import LlamaStackTurn
 from .openai_chat import OpenAIChat
@@ -21,6 +22,7 @@ __all__ = [
     "ChoiceFold",
     "Decoder",
     "Dialect",
+    "Encoder",
     "HttpCall",
     "LlamaStackTurn",
     "OpenAIChat",

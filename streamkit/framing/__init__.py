@@ -12,7 +12,7 @@ from streamkit.framing.frame import Ended, Frame
 from streamkit.framing.framer import Framer
 from streamkit.framing.guard import RESIDUE, Guard
 from streamkit.framing.json_array import ArrayItems
-from streamkit.framing.jsontext import DONE, decode, decode_strictly, encode, payloads
+from streamkit.framing.jsontext import DONE, decode, decode_strictly, encode, encode_ascii, payloads
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.reader import Emit, read_frames
 from streamkit.framing.sniff import Kind, sniff
@@ -35,6 +35,7 @@ __all__ = [
     "decode",
     "decode_strictly",
     "encode",
+    "encode_ascii",
     "payloads",
     "read_frames",
     "read_sse",

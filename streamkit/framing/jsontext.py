@@ -19,7 +19,7 @@ import msgspec
 from streamkit.errors import MalformedStream, TruncatedStream, excerpt
 from streamkit.framing.frame import Frame
 
-__all__ = ["DONE", "decode", "decode_strictly", "encode", "payloads"]
+__all__ = ["DONE", "decode", "decode_strictly", "encode", "encode_ascii", "payloads"]
 
 DONE: Final = "[DONE]"
 """The done marker of the chat APIs: the one text that is no JSON and no fault either."""
@@ -68,10 +68,24 @@ def encode(value: Any) -> bytes:
         return _encode(value)
     except (ValueError, OverflowError, RecursionError):
         # Lone surrogates have no UTF-8, integers beyond 64 bits no msgspec.
-        return _encode_ascii(value)
+        return _escaped(value)
 
 
-def _encode_ascii(value: Any) -> bytes:
+def encode_ascii(value: Any) -> bytes:
+    """
+    Write *value* as one compact JSON text of ASCII alone, in one line.
+
+    No decoder between here and the client can then cut a character in two, or
+    take one for the end of a line (U+2028, U+0085).
+
+    Raises:
+        TypeError: *value* is not JSON (or contains itself).
+    """
+    text = encode(value)
+    return text if text.isascii() else _escaped(value)
+
+
+def _escaped(value: Any) -> bytes:
     try:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
     except (ValueError, RecursionError) as error:

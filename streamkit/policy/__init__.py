@@ -2,6 +2,7 @@
 
 from .clocks import Expired, Marks, expired, next_deadline
 from .evidence import Evidence, completion_evidence
+from .irrevocable import Irrevocable, OnRetract
 from .ledger import Comparison, Ledger
 from .reroute import ReroutePolicy
 
@@ -9,8 +10,10 @@ __all__ = [
     "Comparison",
     "Evidence",
     "Expired",
+    "Irrevocable",
     "Ledger",
     "Marks",
+    "OnRetract",
     "ReroutePolicy",
     "completion_evidence",
     "expired",

@@ -1,0 +1,1 @@
+"""The formats that pages and services read, one file each."""
