@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Self, Unpack
 from urllib.parse import urlsplit
@@ -147,6 +147,7 @@ class Client:
         self,
         body: Mapping[str, Any],
         run_id: str | None = None,
+        log: Callable[[str], Any] | None = None,
         **callbacks: Unpack[CallbackOptions],
     ) -> Run:
         """
@@ -155,9 +156,10 @@ class Client:
         Args:
             body: the provider's own request JSON, without stream flags.
             run_id: the run's id; None makes one of 128 random bits.
+            log: makes the run's log from its id; None keeps it in memory.
             callbacks: see `streamkit.supervisor.Callbacks`.
         """
-        run: Run = self._open().start(body, run_id, **callbacks)
+        run: Run = self._open().start(body, run_id, log, **callbacks)
         return run
 
     async def complete(

@@ -1,4 +1,4 @@
-"""Entry points: stages by name. Installing a package activates nothing."""
+"""Entry points: stages and encoders by name. Installing a package activates nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 from .errors import MisuseError
 
-__all__ = ["STAGES", "load_stage"]
+__all__ = ["ENCODERS", "STAGES", "load_encoder", "load_stage"]
 
 STAGES = "streamkit.stages"
 """The entry-point group under which packages register stage factories."""
+ENCODERS = "streamkit.encoders"
+"""The entry-point group under which packages register encoder factories."""
 
 
 def load_stage(name: str) -> Any:
@@ -24,6 +26,15 @@ def load_stage(name: str) -> Any:
     Raises:
         MisuseError: there is none, or it cannot be imported.
     """
+    return _load(STAGES, "stage", name)
+
+
+def load_encoder(name: str) -> Any:
+    """Load the encoder factory of that name, as `load_stage` does, from `ENCODERS`."""
+    return _load(ENCODERS, "encoder", name)
+
+
+def _load(group: str, kind: str, name: str) -> Any:
     try:
         if ":" in name:
             module, _, path = name.partition(":")
@@ -31,13 +42,13 @@ def load_stage(name: str) -> Any:
             for part in path.split("."):
                 found = getattr(found, part)
             return found
-        registered = entry_points(group=STAGES)
+        registered = entry_points(group=group)
         if name in registered.names:
             return registered[name].load()
     except Exception as error:  # a module may raise anything while it is imported
-        raise MisuseError(f"expected stage {name!r} to be importable; got: {error}") from error
+        raise MisuseError(f"expected {kind} {name!r} to be importable; got: {error}") from error
     known = ", ".join(sorted(registered.names)) or "none"
     raise MisuseError(
-        f"expected a registered stage or 'package.module:factory'; got {name!r}; "
+        f"expected a registered {kind} or 'package.module:factory'; got {name!r}; "
         f"registered here: {known}"
     )

@@ -14,7 +14,7 @@ from .dialect import Decoder, Dialect, HttpCall
 from .encoder import Encoder
 from .in_band import find_error, read_error
 from .llama_stack_turn import LlamaStackTurn
-from .openai_chat import OpenAIChat
+from .openai_chat import OpenAIChat, OpenAIChatEncoder
 
 __all__ = [
     "Answer",
@@ -26,6 +26,7 @@ __all__ = [
     "HttpCall",
     "LlamaStackTurn",
     "OpenAIChat",
+    "OpenAIChatEncoder",
     "StepFold",
     "find_error",
     "get_dialect",

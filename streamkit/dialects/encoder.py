@@ -29,6 +29,15 @@ class Encoder(Protocol):
         `streamkit.policy.Irrevocable`.
         """
 
+    @property
+    def remembers(self) -> bool:
+        """
+        Whether a frame depends on the events before it.
+
+        To a client that comes back, one that remembers is first given again
+        what the client was told before.
+        """
+
     def opening(self, run_id: str, /) -> Sequence[Frame]:
         """Give what is said before any event; often nothing."""
 

@@ -44,18 +44,22 @@ class Cursor:
 
     _log: MemoryLog
     policy: Policy
-    _heartbeat: float | None
+    heartbeat: float | None
+    """Seconds of silence after which it is given a `Heartbeat`; may be set between two reads."""
     _after: str | None
     _position: int = attrs.field(default=0, init=False)
     """The sequence number of the newest event taken from the log."""
     _given: int = attrs.field(default=0, init=False)
     """The sequence number up to which every event was given."""
+    _pieces: int = attrs.field(default=0, init=False)
+    """How many pieces of a merged backlog were given since."""
     _backlog: Fold | None = attrs.field(default=None, init=False)
     _ready: deque[Event] = attrs.field(factory=deque, init=False)
     """Events to give before the log's next: the fold, or a merged backlog."""
     _caught_up: bool = attrs.field(default=False, init=False)
     """Whether it was ever level with the newest event: until then its lag is not its fault."""
     _reading: bool = attrs.field(default=False, init=False)
+    _nudged: bool = attrs.field(default=False, init=False)
     _plain: bool = attrs.field(default=False, init=False)
     """Whether the log's next event is all that can come: no backlog, not closed, not blocking."""
     _closed: bool = attrs.field(default=False, init=False)
@@ -120,8 +124,28 @@ class Cursor:
 
     @property
     def id(self) -> str | None:
-        """The id of the newest event given: what to resume after. None before the first."""
+        """
+        The id of what was given last: what to resume after. None before the first.
+
+        A piece of a merged backlog has an id of its own (``epoch-seq~piece``).
+        It stands nowhere in the log, so a resume from it is a `Gap`: the
+        pieces cannot be cut the same way again.
+        """
+        if self._pieces:
+            return f"{self._log.id_of(self._given)}~{self._pieces}"
         return self._log.id_of(self._given) if self._given else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next event, or the end, can be had without waiting."""
+        backed_up = bool(self._ready) or self._backlog is not None
+        return backed_up or self._position < self._log.head or self._log.ended or self._closed
+
+    def nudge(self) -> None:
+        """Have the reader that waits, or waits next, given a `Heartbeat` at once."""
+        self._nudged = True
+        if self._wake is not None:
+            self._wake.set()
 
     @property
     def patience(self) -> float:
@@ -160,6 +184,10 @@ class Cursor:
 
     async def aclose(self) -> None:
         """Detach. A reader that waits stops."""
+        self.close()
+
+    def close(self) -> None:
+        """Detach, as `aclose` does, where nothing can be awaited."""
         self._closed, self._plain = True, False
         self._log.detach(self)
         if self._wake is not None:
@@ -179,8 +207,9 @@ class Cursor:
             self._ready.extend(self._backlog.events())
             self._backlog = None
         event = self._ready.popleft() if self._ready else None
+        self._pieces += 1
         if not self._ready and self._backlog is None:
-            self._given = self._position
+            self._given, self._pieces = self._position, 0
         return event
 
     async def _wait(self) -> bool:
@@ -193,12 +222,15 @@ class Cursor:
         self._reading, self._wake = True, anyio.Event()
         self._log.wait_on(self._wake)
         try:
-            if self._heartbeat is None:
+            if self._nudged:
+                return True
+            if self.heartbeat is None:
                 await self._wake.wait()
-                return False
-            with anyio.move_on_after(self._heartbeat) as scope:
+                return self._nudged
+            with anyio.move_on_after(self.heartbeat) as scope:
                 await self._wake.wait()
-            return scope.cancelled_caught
+            return self._nudged or scope.cancelled_caught
         finally:
+            self._nudged = False
             self._log.stop_waiting(self._wake)
             self._reading, self._wake = False, None

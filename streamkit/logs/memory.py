@@ -149,15 +149,15 @@ class MemoryLog:
         return self._fold.events()
 
     def id_of(self, position: int) -> str:
-        """Give the id of the event with that sequence number."""
+        """Give the id of the event with that sequence number; ``0-0`` stands before the first."""
         epoch = next((e for start, e in reversed(self._epochs) if start < position), 0)
         return f"{epoch}-{position}"
 
     def position_of(self, id_: str) -> int | None:
         """Give the sequence number of the event with that id; None where there is none."""
         _, _, seq = id_.partition("-")
-        position = int(seq) if seq.isdecimal() and len(seq) < _DIGITS else 0
-        known = 0 < position <= self.head and self.id_of(position) == id_
+        position = int(seq) if seq.isdecimal() and len(seq) < _DIGITS else -1
+        known = 0 <= position <= self.head and self.id_of(position) == id_
         return position if known else None
 
     def wait_on(self, event: anyio.Event) -> None:

@@ -31,7 +31,14 @@ class Supervising(Protocol):
     def stream(self, request: Mapping[str, Any], /, **callbacks: Any) -> Any:
         """Give a run as a context manager."""
 
-    def start(self, request: Mapping[str, Any], /, run_id: str | None, **callbacks: Any) -> Any:
+    def start(
+        self,
+        request: Mapping[str, Any],
+        /,
+        run_id: str | None,
+        log: Callable[[str], Any] | None,
+        **callbacks: Any,
+    ) -> Any:
         """Give a run that outlives its caller."""
 
 
@@ -74,9 +81,15 @@ class Pipeline:
         """Run *request* for as long as its ``async with`` (see `streamkit.Client.stream`)."""
         return self.supervisor.stream(request, **callbacks)
 
-    def start(self, request: Mapping[str, Any], run_id: str | None = None, **callbacks: Any) -> Any:
+    def start(
+        self,
+        request: Mapping[str, Any],
+        run_id: str | None = None,
+        log: Callable[[str], Any] | None = None,
+        **callbacks: Any,
+    ) -> Any:
         """Run *request* until it ends (see `streamkit.Client.start`)."""
-        return self.supervisor.start(request, run_id=run_id, **callbacks)
+        return self.supervisor.start(request, run_id=run_id, log=log, **callbacks)
 
     def line(
         self,

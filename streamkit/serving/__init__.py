@@ -1,1 +1,31 @@
-"""Events to bytes to ASGI."""
+"""
+Events to bytes to ASGI: a run, served.
+
+`EventStream` is one run for one client; `Runs` keeps the runs of an
+application, so that a client can come back to one, or stop it. Neither needs a
+web framework; `streamkit.serving.starlette` and `streamkit.serving.django` are
+thin faces of both.
+"""
+
+from .asgi import Servable
+from .disconnect import OnDisconnect, cancel, detach, grace
+from .encoders import StreamkitJson, fresh_encoder
+from .plain import Plain, Refusal
+from .routes import Routes
+from .runs import Runs
+from .stream import EventStream
+
+__all__ = [
+    "EventStream",
+    "OnDisconnect",
+    "Plain",
+    "Refusal",
+    "Routes",
+    "Runs",
+    "Servable",
+    "StreamkitJson",
+    "cancel",
+    "detach",
+    "fresh_encoder",
+    "grace",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any, Self
 
 import anyio
@@ -49,6 +50,8 @@ class Run:
     """Waits until the callbacks were told all; None without callbacks."""
     hush: Callable[[], None] | None = attrs.field(default=None, init=False)
     """Lets the callbacks go, told or not."""
+    _clients: int = attrs.field(default=0, init=False)
+    """How many clients are served with it (a count)."""
     _cursor: Cursor | None = attrs.field(default=None, init=False)
     _texts: Texts | None = attrs.field(default=None, init=False)
 
@@ -95,6 +98,25 @@ class Run:
         """Cancel the run, and wait until its connection is closed. What came is kept."""
         self.scope.cancel()
         await self.done.wait()
+
+    def attend(self) -> None:
+        """Count one more client that is served with this run; it is not let go meanwhile."""
+        self._clients += 1
+        self.scope.deadline = inf
+
+    def leave(self, linger: float) -> None:
+        """
+        Count one client less.
+
+        Args:
+            linger: where it was the last, seconds until the run is cancelled:
+                0 is at once, `math.inf` is never.
+        """
+        self._clients -= 1
+        if self._clients == 0 and linger == 0:
+            self.scope.cancel()
+        elif self._clients == 0:
+            self.scope.deadline = anyio.current_time() + linger
 
     def subscribe(
         self, after: str | None = None, policy: Any = "coalesce", heartbeat: float | None = None

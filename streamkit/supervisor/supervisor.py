@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -98,13 +98,18 @@ class Supervisor:
     def stream(self, request: Mapping[str, Any], /, **callbacks: Any) -> RunScope:
         """Give a run as a context manager: it lives as long as its ``async with``."""
         body, told = self._checked(request), Callbacks.of(callbacks)
-        return RunScope(lambda: self._begin(body, told, None))
+        return RunScope(lambda: self._begin(body, told, None, None))
 
     def start(
-        self, request: Mapping[str, Any], /, run_id: str | None = None, **callbacks: Any
+        self,
+        request: Mapping[str, Any],
+        /,
+        run_id: str | None = None,
+        log: Callable[[str], Any] | None = None,
+        **callbacks: Any,
     ) -> Run:
         """Give a run that outlives its caller: it ends by itself, or with the client."""
-        return self._begin(self._checked(request), Callbacks.of(callbacks), run_id)
+        return self._begin(self._checked(request), Callbacks.of(callbacks), run_id, log)
 
     def _checked(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._tasks is None:
@@ -118,11 +123,17 @@ class Supervisor:
             ) from error
         return dict(request)
 
-    def _begin(self, request: dict[str, Any], callbacks: Callbacks, run_id: str | None) -> Run:
+    def _begin(
+        self,
+        request: dict[str, Any],
+        callbacks: Callbacks,
+        run_id: str | None,
+        log_of: Callable[[str], Any] | None,
+    ) -> Run:
         if self._tasks is None or self._pipeline is None:
             raise MisuseError(_UNOPENED)
         id_ = run_id or secrets.token_hex(16)
-        run = Run(id_, self._pipeline.fanout.open_log(id_), callbacks)
+        run = Run(id_, (log_of or self._pipeline.fanout.open_log)(id_), callbacks)
         audience = Audience(run, self.limits.finalise)
         if callbacks.subscribe:
             audience.seat()

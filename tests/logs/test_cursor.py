@@ -80,14 +80,46 @@ async def test_an_unknown_id_is_a_gap_and_the_answer_so_far(after):
     assert [Gap(after), TextDelta("abc"), *letters("de"), END] == events
 
 
-async def test_an_id_moves_only_when_all_of_a_fold_was_given():
-    """Who leaves in the middle of a fold gets it again: at least once, never a hole."""
+async def test_a_piece_of_a_fold_has_an_id_that_is_a_gap():
+    """Who leaves in the middle of a fold is told, and gets it anew: never a hole, never twice."""
     log, _ = filled([TextDelta("a"), ReasoningDelta("b"), *letters("cdef")], window=2)
     cursor = log.subscribe()
     assert [TextDelta("acd")] == await take(cursor, 1)
-    assert cursor.id is None
+    assert "0-0~1" == cursor.id
+    assert [Gap("0-0~1"), TextDelta("acd")] == await take(log.subscribe(after=cursor.id), 2)
     assert [ReasoningDelta("b")] == await take(cursor, 1)
     assert "1-4" == cursor.id
+
+
+async def test_the_id_before_the_first_event_is_the_start():
+    """An id is there for who was told something before any event."""
+    log, _ = filled(letters("ab"), [END])
+
+    assert [*letters("ab"), END] == await rest(log.subscribe(after="0-0"))
+
+
+async def test_a_nudge_is_a_heartbeat_at_once():
+    """Whether the reader waits or not: it is given one, and then goes on."""
+    log, epoch = filled(letters("a"))
+    cursor = log.subscribe()
+    assert cursor.ready
+    await take(cursor, 1)
+    assert not cursor.ready
+    cursor.nudge()
+    assert [Heartbeat()] == await take(cursor, 1)
+
+    async with anyio.create_task_group() as tasks:
+        given = []
+
+        async def read():
+            given.extend(await take(cursor, 1))
+
+        tasks.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        cursor.nudge()
+    assert [Heartbeat()] == given
+    log.append(epoch, [END])
+    assert [END] == await rest(cursor)
 
 
 async def test_an_ended_log_ends_its_readers():

@@ -34,7 +34,7 @@ def test_an_id_is_its_epoch_and_its_number():
 
 
 @pytest.mark.parametrize(
-    "id_", ["", "-", "1", "1-", "1-0", "0-0", "2-1", "1-3", "1--1", "x-1", "1-x", "1-²", "1-1 "]
+    "id_", ["", "-", "1", "1-", "1-0", "0-1", "2-1", "1-3", "1--1", "x-1", "1-x", "1-²", "1-1 "]
 )
 def test_an_id_never_given_is_none(id_):
     """Wherever an id comes from, it is looked up and never trusted."""

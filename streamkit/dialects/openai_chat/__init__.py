@@ -7,5 +7,6 @@ chunk object"; divergences seen in the wild are in docs/reference/quirks.md.
 
 from .decoder import OpenAIChatDecoder
 from .dialect import OpenAIChat
+from .encoder import OpenAIChatEncoder
 
-__all__ = ["OpenAIChat", "OpenAIChatDecoder"]
+__all__ = ["OpenAIChat", "OpenAIChatDecoder", "OpenAIChatEncoder"]

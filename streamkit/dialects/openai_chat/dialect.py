@@ -13,6 +13,7 @@ from ..answer import Answer, ChoiceFold
 from ..dialect import HttpCall
 from .completion import completion_of, usage_of
 from .decoder import OpenAIChatDecoder, read_completion
+from .encoder import OpenAIChatEncoder
 
 __all__ = ["OpenAIChat"]
 
@@ -50,6 +51,10 @@ class OpenAIChat:
     def decoder(self) -> OpenAIChatDecoder:
         """Give a fresh decoder."""
         return OpenAIChatDecoder()
+
+    def encoder(self) -> OpenAIChatEncoder:
+        """Give a fresh encoder."""
+        return OpenAIChatEncoder()
 
     def read_buffered(self, body: Any, /) -> Sequence[Event]:
         """Give the events of a ``chat.completion``."""

@@ -1,0 +1,400 @@
+"""
+Events to chunks: what `OpenAIChatDecoder` reads, written.
+
+Divergences from a literal copy of what the provider sent, each for the sake of
+the clients there are:
+
+1. Finish reasons are told at the end, behind the answer's evidence: a client
+   that has seen one takes the answer for whole.
+2. Lists of a message whose items have no ``index`` (annotations) are told once,
+   whole, before the finish reason: clients join lists by index, or raise.
+3. Choices begin in order: clients find them by their place in a list.
+4. A tool call's ``index`` counts from 0 in the order the calls were told.
+5. Only the first delta of a choice says its role, which is ``assistant``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from ...errors import StreamkitError, explain
+from ...events import (
+    Citation,
+    Event,
+    Finished,
+    Metadata,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseCancelled,
+    ResponseCompleted,
+    ResponseFailed,
+    ResponseStarted,
+    TextDelta,
+    ToolCallCompleted,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from ...framing import DONE, Frame, encode_ascii
+from ...response import Finish, Response
+from ..merge import merge, overlay
+
+__all__ = ["OpenAIChatEncoder"]
+
+_HEAD: Final = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
+_CHOICES: Final = 128
+"""The API's greatest ``n``: no more choices are begun for the sake of order (a count)."""
+_STANDING: Final = frozenset({"created", "service_tier", "system_fingerprint"})
+"""Fields of the answer that every chunk has: clients keep the last chunk's value."""
+_OWN: Final = frozenset({"object", "choices", "usage"})
+"""Fields of a chunk that are never the provider's."""
+_SPOKEN: Final = frozenset({"role", "content", "tool_calls"})
+"""Fields of a message that a stream tells in its own way, or has no word for (null, ``[]``)."""
+_TWINS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
+"""Fields of a message that readers take for reasoning, and prefer one to the other."""
+_FRAGMENT: Final = frozenset({"tool_call", "parse_status"})
+"""What an agent's step tells of a call that is being written (llama-stack)."""
+_WORDS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+"""The finish reasons of the API."""
+_COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+
+
+@attrs.define(eq=False)
+class _Told:
+    """One choice: what was told of it, and what waits for the end."""
+
+    reason: str | None = None
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    """Fields that came with the finish reason, or behind it."""
+    held: dict[str, Any] = attrs.field(factory=dict)
+    """Fields of the message that are told whole."""
+    calls: dict[int, tuple[int, str]] = attrs.field(factory=dict)
+    """By number: the index told, and the field of its body."""
+    asked: bool = False
+    """Whether a call of it is the caller's to make."""
+    detailed: bool | None = None
+    """Whether details come with its reasoning; None until it is known."""
+
+
+@attrs.define(eq=False)
+class OpenAIChatEncoder:
+    """
+    The events of one run as chunks of ``chat.completion.chunk``.
+
+    A choice's first piece of reasoning waits for the event behind it: where
+    that brings ``reasoning_details``, both must go into one delta, or they are
+    read twice. Only where it does, the pieces behind it wait as well.
+    """
+
+    retracts: ClassVar[bool] = False
+    remembers: ClassVar[bool] = True
+
+    _head: dict[str, Any] = attrs.field(factory=lambda: dict(_HEAD), init=False)
+    """The fields of every chunk."""
+    _news: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """Fields of the answer that the next chunk tells."""
+    _fallback: str = attrs.field(default="chatcmpl-", init=False)
+    """The id of an answer that has none."""
+    _begun: set[int] = attrs.field(factory=set, init=False)
+    """Choices whose role was told."""
+    _choices: dict[int, _Told] = attrs.field(factory=dict, init=False)
+    """Choices that something is known of."""
+    _around: dict[int, tuple[bytes, bytes]] = attrs.field(factory=dict, init=False)
+    """By choice: a chunk's bytes before and behind its text, where it tells nothing else."""
+    _waiting: ReasoningDelta | None = attrs.field(default=None, init=False)
+    """Reasoning whose details may be next."""
+    _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """The provider's own usage object."""
+    _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
+    """The neutral usage; None until there is one."""
+
+    def opening(self, run_id: str, /) -> Sequence[Frame]:
+        """Say nothing; an answer without an id will have the run's."""
+        self._fallback = f"chatcmpl-{run_id}"
+        return ()
+
+    def encode(self, event: Event, /) -> Sequence[Frame]:
+        """Give the frames of the next event."""
+        if type(event) is TextDelta:
+            around = self._around.get(event.choice)
+            if around is not None:  # the hot path: nothing but a piece of text is new
+                return (Frame(around[0] + encode_ascii(event.text) + around[1]),)
+        waited = self._let_go(self._waiting, event) if self._waiting is not None else ()
+        tell = self._TELL.get(type(event))
+        return waited if tell is None else (*waited, *tell(self, event))
+
+    def heartbeat(self) -> Frame | None:
+        """Give None: the API has no word for it, a comment does."""
+        return None
+
+    def farewell(self) -> Frame | None:
+        """Give None: clients of this API cannot come back."""
+        return None
+
+    def failure(self, error: Exception, /) -> dict[str, Any]:
+        """Give the API's error envelope: the code and a sentence of ours, nothing else."""
+        code = getattr(error, "code", None)
+        return _error(code if isinstance(code, str) else StreamkitError.code)
+
+    def _started(self, event: ResponseStarted) -> Sequence[Frame]:
+        self._learn({**(event.extra or {}), "id": event.id, "model": event.model})
+        return ()
+
+    def _text(self, event: TextDelta) -> Sequence[Frame]:
+        frames = tuple(self._say(event.choice, {"content": event.text}))
+        empty = encode_ascii({**self._head, "choices": [_choice(event.choice, {"content": ""})]})
+        before, _, behind = empty.rpartition(b'""')
+        self._around[event.choice] = before, behind
+        return frames
+
+    def _reasoning(self, event: ReasoningDelta) -> Sequence[Frame]:
+        if self._known(event.choice).detailed is False:
+            return self._reason(event)
+        self._waiting = event
+        self._around.clear()  # no text overtakes it
+        return ()
+
+    def _reason(self, event: ReasoningDelta) -> Sequence[Frame]:
+        delta = _reasoned(event)  # without a field its details, which are next, tell it
+        return tuple(self._say(event.choice, delta)) if delta else ()
+
+    def _let_go(self, waiting: ReasoningDelta, event: Event) -> Sequence[Frame]:
+        """Give the reasoning that waited, unless *event* takes it along or ends it all."""
+        if isinstance(event, ResponseFailed | ResponseCancelled) or _is_twin(event, waiting):
+            return ()
+        self._waiting = None
+        told = self._known(waiting.choice)
+        told.detailed = bool(told.detailed)
+        return self._reason(waiting)
+
+    def _refusal(self, event: RefusalDelta) -> Sequence[Frame]:
+        return tuple(self._say(event.choice, {"refusal": event.text}))
+
+    def _call(self, event: ToolCallStarted | ToolCallDelta) -> Sequence[Frame]:
+        """Tell a piece of a call; none while it is not known which, or that it is one."""
+        told = self._known(event.choice)
+        extra = {k: v for k, v in (event.extra or {}).items() if k not in _FRAGMENT}
+        if not (_tells_a_call(event) or (extra and event.call in told.calls)):
+            return ()
+        return tuple(self._say(event.choice, {"tool_calls": [_piece(told, event, extra)]}))
+
+    def _asked(self, event: ToolCallCompleted) -> Sequence[Frame]:
+        self._known(event.choice).asked = True
+        return ()
+
+    def _metadata(self, event: Metadata) -> Sequence[Frame]:
+        if event.choice is None:
+            self._learn(event.extra)
+            return ()
+        told = self._known(event.choice)
+        if event.message:
+            return self._of_message(told, event.choice, event.extra)
+        if told.reason is not None:
+            merge(told.extra, event.extra)
+            return ()
+        return tuple(self._say(event.choice, {}, event.extra))
+
+    def _of_message(self, told: _Told, index: int, extra: dict[str, Any]) -> Sequence[Frame]:
+        """Tell fields of a message, those that are told whole at the end."""
+        delta = {k: v for k, v in extra.items() if k not in _SPOKEN}
+        whole = {k: v for k, v in delta.items() if k in told.held or _is_unjoinable(k, v)}
+        merge(told.held, whole)
+        delta = {k: v for k, v in delta.items() if k not in whole}
+        if "reasoning_details" in delta:
+            told.detailed = True
+        if self._waiting is not None:  # for these fields: else it would have been let go
+            delta |= _reasoned(self._waiting)
+            self._waiting = None
+        return tuple(self._say(index, delta)) if delta else ()
+
+    def _citation(self, event: Citation) -> Sequence[Frame]:
+        own: dict[str, Any] = {}
+        merge(own, event.citation)
+        self._known(event.choice).held.setdefault("annotations", []).append(own)
+        return ()
+
+    def _finished(self, event: Finished) -> Sequence[Frame]:
+        told = self._known(event.choice)
+        told.reason = event.reason
+        merge(told.extra, event.extra)
+        return ()
+
+    def _report(self, event: UsageReported) -> Sequence[Frame]:
+        self._counted = self._counted or {}
+        overlay(self._counted, attrs.asdict(event.usage))
+        overlay(self._usage, event.extra)
+        return ()
+
+    def _completed(self, event: ResponseCompleted) -> Iterator[Frame]:
+        for index, told in sorted(self._choices.items() or [(0, _Told())]):
+            if told.held:
+                yield from self._say(index, told.held)
+            yield from self._say(index, {}, told.extra, _word(index, told, event.response))
+        if self._counted is not None:
+            yield self._chunk([], usage=_usage_of(self._usage, self._counted))
+        yield Frame(DONE)
+
+    def _failed(self, event: ResponseFailed) -> Sequence[Frame]:
+        return (Frame(encode_ascii(self.failure(event.error))),)
+
+    def _cancelled(self, _event: ResponseCancelled) -> Sequence[Frame]:
+        return (Frame(encode_ascii(_error("cancelled"))),)
+
+    def _known(self, index: int) -> _Told:
+        told = self._choices.get(index)
+        if told is None:
+            told = self._choices[index] = _Told()
+        return told
+
+    def _learn(self, extra: dict[str, Any]) -> None:
+        """Take fields of the answer as a whole. What was told of its id and model stays."""
+        self._around.clear()
+        for key, value in extra.items():
+            if key in ("id", "model"):
+                self._head[key] = self._head[key] or value or ""
+            elif key in _STANDING:
+                overlay(self._head, {key: value})
+            elif key not in _OWN and not (key == "error" and value):  # that would be one
+                overlay(self._news, {key: value})
+
+    def _say(
+        self,
+        index: int,
+        delta: dict[str, Any],
+        beside: dict[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Iterator[Frame]:
+        """Give the chunk of a delta; the role with the first, behind the choices below it."""
+        self._known(index)
+        if index not in self._begun:
+            delta = {"role": "assistant", **delta}
+            for lower in range(min(index, _CHOICES)):
+                if lower not in self._begun:
+                    self._begun.add(lower)
+                    yield self._chunk([_choice(lower, {"role": "assistant"})])
+            self._begun.add(index)
+        yield self._chunk([_choice(index, delta, beside, reason)])
+
+    def _chunk(self, choices: list[dict[str, Any]], **beside: Any) -> Frame:
+        self._head["id"] = self._head["id"] or self._fallback
+        news, self._news = self._news, {}
+        return Frame(encode_ascii({**self._head, **news, "choices": choices, **beside}))
+
+    _TELL: ClassVar[dict[type[Event], Callable[[OpenAIChatEncoder, Any], Iterable[Frame]]]] = {
+        ResponseStarted: _started,
+        TextDelta: _text,
+        ReasoningDelta: _reasoning,
+        RefusalDelta: _refusal,
+        ToolCallStarted: _call,
+        ToolCallDelta: _call,
+        ToolCallCompleted: _asked,
+        Citation: _citation,
+        UsageReported: _report,
+        Finished: _finished,
+        Metadata: _metadata,
+        ResponseCompleted: _completed,
+        ResponseFailed: _failed,
+        ResponseCancelled: _cancelled,
+    }
+
+
+def _choice(
+    index: int,
+    delta: dict[str, Any],
+    beside: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    return {**(beside or {}), "index": index, "delta": delta, "finish_reason": reason}
+
+
+def _error(code: str) -> dict[str, Any]:
+    error = {"message": explain(code), "type": "server_error", "param": None, "code": code}
+    return {"error": error}
+
+
+def _reasoned(event: ReasoningDelta) -> dict[str, Any]:
+    return dict.fromkeys(event.field.split(), event.text)
+
+
+def _is_twin(event: Event, reasoning: ReasoningDelta) -> bool:
+    """Whether *event* tells what must go into one delta with *reasoning*."""
+    if type(event) is not Metadata or (event.choice, event.message) != (reasoning.choice, True):
+        return False
+    return any(event.extra.get(field) for field in _TWINS)
+
+
+def _tells_a_call(event: ToolCallStarted | ToolCallDelta) -> bool:
+    return isinstance(event, ToolCallStarted) or bool(event.arguments or event.id or event.name)
+
+
+def _piece(
+    told: _Told, event: ToolCallStarted | ToolCallDelta, extra: dict[str, Any]
+) -> dict[str, Any]:
+    """Give an entry of ``tool_calls``: with id, type and name where it is the call's first."""
+    begins = event.call not in told.calls
+    who: dict[str, Any] = {"id": event.id} if begins or event.id else {}
+    if begins:
+        who["type"] = kind = str(extra.get("type") or "function")
+        told.calls[event.call] = len(told.calls), "custom" if kind == "custom" else "function"
+    index, field = told.calls[event.call]
+    body = {"name": event.name} if begins or event.name else {}
+    arguments = event.arguments if isinstance(event, ToolCallDelta) else ""
+    body["input" if field == "custom" else "arguments"] = arguments
+    inner = extra.pop(field, None)
+    body |= inner if isinstance(inner, dict) else {}
+    return {**extra, "index": index, **who, field: body}
+
+
+def _is_unjoinable(field: str, value: Any) -> bool:
+    """Whether clients cannot join it to another: a list of items that have no index."""
+    return (
+        field not in _TWINS
+        and isinstance(value, list)
+        and not all(
+            isinstance(item, str | int | float)
+            or (isinstance(item, dict) and isinstance(item.get("index"), int))
+            for item in value
+        )
+    )
+
+
+def _word(index: int, told: _Told, response: Response | None) -> str:
+    """Give a choice's finish reason, in a word of the API or of one that speaks it."""
+    speaks = response is not None and response.raw.get("object") == "chat.completion"
+    if told.reason is not None and (speaks or told.reason in _WORDS):
+        return told.reason
+    finish, refused = _finish(index, response)
+    if finish in _WORDS:
+        return str(finish)
+    if finish == "refusal":
+        return "stop" if refused else "content_filter"
+    return "tool_calls" if told.asked and finish in ("paused", None) else "stop"
+
+
+def _finish(index: int, response: Response | None) -> tuple[Finish | None, bool]:
+    """Find the neutral word of a choice, and whether the model refused in words."""
+    if response is None:
+        return None, False
+    choice = next((c for c in response.choices if c.index == index), response)
+    return choice.finish, bool(choice.refusal)
+
+
+def _usage_of(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the usage in the API's words, the provider's own beside them."""
+    if usage.keys() & _COUNTS:
+        return usage
+    prompt, output = counted["input_tokens"] or 0, counted["output_tokens"] or 0
+    total = counted["total_tokens"]
+    words: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": output,
+        "total_tokens": prompt + output if total is None else total,
+    }
+    if (cached := counted["cached_tokens"]) is not None:
+        words["prompt_tokens_details"] = {"cached_tokens": cached}
+    if (reasoning := counted["reasoning_tokens"]) is not None:
+        words["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    return words | usage

@@ -1,0 +1,82 @@
+"""An answer that is no stream: nothing to say, or a refusal."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import attrs
+
+from ..errors import StreamkitError
+from ..framing import encode_ascii
+from ..limits import Limits
+from .asgi import respond
+
+__all__ = ["Plain", "Refusal"]
+
+
+class Refusal(StreamkitError):
+    """
+    A client asked for what it cannot have; nothing was started for it.
+
+    Attributes:
+        status: the HTTP status that says so.
+        retry_after: seconds to wait before asking again; None where that would not help.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+@attrs.define(eq=False)
+class Plain:
+    """
+    A status, and at most one JSON object: served in every way an `EventStream` is.
+
+    Args:
+        status: the HTTP status.
+        content: the JSON object of the body; None sends none.
+        headers: names in lower case.
+    """
+
+    status: int
+    content: dict[str, Any] | None = None
+    headers: dict[str, str] = attrs.field(factory=dict)
+    send_timeout: float = Limits().send_timeout
+    _given: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.headers = {"cache-control": "no-store", **self.headers}
+        if self.content is not None:
+            self.headers["content-type"] = "application/json"
+
+    @classmethod
+    def refuse(cls, refusal: Refusal) -> Self:
+        """Say *refusal*."""
+        error = {"code": refusal.code, "message": refusal.message}
+        retry = refusal.retry_after
+        headers = {} if retry is None else {"retry-after": str(round(retry))}
+        return cls(refusal.status, {"error": error}, headers)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve it as an ASGI application."""
+        await respond(self, scope, receive, send)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._given or self.content is None:
+            raise StopAsyncIteration
+        self._given = True
+        return encode_ascii(self.content)
+
+    async def open(self) -> Self:
+        """Give itself: all is known."""
+        return self
+
+    def leave(self) -> None:
+        """Do nothing: nothing is held."""
