@@ -34,6 +34,7 @@ from .errors import (
     StageError,
     Stalled,
     StreamkitError,
+    about_us,
     excerpt,
     explain,
 )
@@ -209,9 +210,13 @@ def _write_error(error: Exception, public: bool) -> dict[str, Any]:
     said["message"] = str(error) if ours and not public else explain(kind.code)
     for name, (default, _) in _DETAILS[kind].items():
         detail = getattr(error, name, default)
-        if detail != default and (name in _PUBLIC or not public):
+        if detail != default and (_is_public(name, detail) or not public):
             said[name] = _plainly(detail)
     return said
+
+
+def _is_public(name: str, detail: Any) -> bool:
+    return name in _PUBLIC and not (name == "status" and about_us(detail))
 
 
 # --- reading -------------------------------------------------------------------

@@ -44,6 +44,7 @@ __all__ = [
     "StreamkitError",
     "TransportError",
     "TruncatedStream",
+    "about_us",
     "excerpt",
     "explain",
 ]
@@ -63,6 +64,14 @@ _SECRETS = re.compile(
     r"|\bAIza[\w-]{20,}"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
 )
+
+
+_ABOUT_US = frozenset({401, 402, 403, 407})
+
+
+def about_us(status: int | None) -> bool:
+    """Whether a provider's *status* is about our key or our bill: nothing to tell our clients."""
+    return status in _ABOUT_US
 
 
 def excerpt(came: object, *secrets: str | None) -> str:

@@ -734,3 +734,11 @@ def test_anything_is_read_or_malformed(value):
     except MalformedStream:
         return
     assert facts(event) == facts(through_json(event))
+
+
+def test_what_a_provider_says_of_our_key_is_no_clients_business():
+    """A status about credentials or the bill would tell a page that *it* was refused."""
+    refused = ResponseFailed(Rejected("m", status=401), Response())
+
+    assert 401 == to_json(refused)["error"]["status"]
+    assert "status" not in to_json(refused, public=True)["error"]

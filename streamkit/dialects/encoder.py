@@ -21,12 +21,12 @@ class Encoder(Protocol):
     """
 
     @property
-    def retracts(self) -> bool:
+    def irrevocable(self) -> frozenset[str]:
         """
-        Whether the format can take back what it told.
+        The channels (`streamkit.events.CHANNELS`) it tells, and cannot take back.
 
-        One that cannot is never given `Retracted` or `Gap`: see
-        `streamkit.policy.Irrevocable`.
+        Empty for a format that retracts. Else it is never given `Retracted`
+        of these, nor `Gap`: see `streamkit.policy.Irrevocable`.
         """
 
     @property

@@ -11,6 +11,7 @@ Divergences from RFC 8259, all of them towards reading what providers send:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -87,9 +88,28 @@ def encode_ascii(value: Any) -> bytes:
 
 def _escaped(value: Any) -> bytes:
     try:
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError):
+        text = _escape_finite(value)
+    return text.encode("ascii")
+
+
+def _escape_finite(value: Any) -> str:
+    """Write what is no number as null, as msgspec does: JSON has no word for it (RFC 8259, 6)."""
+    try:
+        return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise TypeError(f"this value cannot be written as JSON: {error}") from None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def payloads(frame: Frame) -> Sequence[Any]:

@@ -33,11 +33,13 @@ class Irrevocable:
     """
     The events of one run for a format that cannot take back what it told.
 
-    `Retracted` goes unsaid where nothing was shown. Where something was, it is
-    the end (``fail``), or a *seam* before the text that replaces it (``seam``).
-    `Gap` is always the end: what follows it was told before.
+    `Retracted` of such a *channel* goes unsaid where nothing was shown. Where
+    something was, it is the end (``fail``), or a *seam* before the text that
+    replaces it (``seam``). `Gap` is always the end: what follows it was told before.
     """
 
+    channels: frozenset[str]
+    """What cannot be taken back; `Retracted` of others passes."""
     on_retract: OnRetract = attrs.field(default="fail")
     seam: str = attrs.field(default="\n\n")
     _shown: set[tuple[str, int]] = attrs.field(factory=set, init=False)
@@ -55,10 +57,10 @@ class Irrevocable:
             return ()
         if isinstance(event, Gap):
             return self._fail("the log no longer holds what comes after the id asked for")
+        if event.channel not in self.channels:
+            return (event,)
         if isinstance(event, Retracted):
             return self._retract(event)
-        if event.channel is None:
-            return (event,)
         place = (event.channel, getattr(event, "choice", 0))
         if is_visible(event):
             self._shown.add(place)

@@ -9,7 +9,7 @@ thin faces of both.
 
 from .asgi import Servable
 from .disconnect import OnDisconnect, cancel, detach, grace
-from .encoders import StreamkitJson, fresh_encoder
+from .encoders import LightspeedCurrent, LightspeedSeed, StreamkitJson, fresh_encoder
 from .plain import Plain, Refusal
 from .routes import Routes
 from .runs import Runs
@@ -17,6 +17,8 @@ from .stream import EventStream
 
 __all__ = [
     "EventStream",
+    "LightspeedCurrent",
+    "LightspeedSeed",
     "OnDisconnect",
     "Plain",
     "Refusal",

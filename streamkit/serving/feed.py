@@ -144,6 +144,7 @@ class Feed:
         """Have the encoder read again what the client was told before."""
         if not self.scribe.encoder.remembers and self.scribe.view is None:
             return
+        self.scribe.remember_opening(self.run.id)
         async with self.run.subscribe(policy=_EVERY) as told:
             while told.id != id_:
                 self.scribe.remember(await anext(told))

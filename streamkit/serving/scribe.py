@@ -60,6 +60,10 @@ class Scribe:
         """Write what is said before any event."""
         return self._part(self.encoder.opening(run_id))
 
+    def remember_opening(self, run_id: str) -> None:
+        """Have the encoder say again, to nobody, what it said before any event."""
+        self.encoder.opening(run_id)
+
     def remember(self, event: Event) -> None:
         """Have the encoder read what the client was told before."""
         for told in self._told(event):

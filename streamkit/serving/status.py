@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ..errors import ProviderError
+from ..errors import ProviderError, about_us
 
 __all__ = ["retry_after", "status_of"]
-
-_OURS: Final = frozenset({401, 402, 403, 407})
-"""What a provider says of *our* key and *our* bill; to the client's browser they are not true."""
 
 _BY_CODE: Final = {"stalled": 504, "stage": 500, "misuse": 500, "error": 500}
 _GATEWAY: Final = 502
@@ -27,7 +24,7 @@ def status_of(error: Exception) -> int:
     """
     status = getattr(error, "status", None)
     if isinstance(status, int) and 400 <= status < 600:  # noqa: PLR2004
-        return _GATEWAY if status in _OURS else status
+        return _GATEWAY if about_us(status) else status
     return _BY_CODE.get(getattr(error, "code", "error"), _GATEWAY)
 
 

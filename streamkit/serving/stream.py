@@ -99,7 +99,8 @@ class EventStream:
 
     def __attrs_post_init__(self) -> None:
         self.headers = {**HEADERS, "x-streamkit-run": self.run.id, **self.headers}
-        view = None if self.encoder.retracts else Irrevocable(self.on_retract, self.seam)
+        channels = self.encoder.irrevocable
+        view = Irrevocable(channels, self.on_retract, self.seam) if channels else None
         scribe = Scribe(self.encoder, view, retry=self.retry)
         self._feed = Feed(self.run, scribe, self.heartbeat)
 

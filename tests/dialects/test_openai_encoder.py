@@ -24,6 +24,7 @@ from streamkit.events import (
     ResponseCompleted,
     ResponseFailed,
     ResponseStarted,
+    Retracted,
     StepCompleted,
     StepStarted,
     TextDelta,
@@ -39,6 +40,7 @@ from streamkit.response import Choice, Response, ToolCall, Usage
 from streamkit.stages import Accumulator
 from streamkit.testing import FaultProvider, Reply, answers
 
+from . import test_llama_stack_turn as agents
 from .chat import DIALECT, DONE, USAGE, raw_of, streamed
 
 STARTED = ResponseStarted("chatcmpl-a1", "m-1", {"created": 17})
@@ -108,10 +110,10 @@ def usage_told(*events):
     return usage["usage"]
 
 
-def accumulated(events):
+def accumulated(events, dialect=DIALECT):
     """Events as a watcher sees them: the response on the terminal."""
     stage = Accumulator()
-    stage.bind(DIALECT)
+    stage.bind(dialect)
     return [out for event in events for out in stage(event)]
 
 
@@ -131,7 +133,8 @@ def sse(*events):
 def test_the_format_cannot_take_back():
     """It says nothing first, has no heartbeat of its own, and nobody comes back."""
     encoder = opened()
-    assert (False, None, None) == (encoder.retracts, encoder.heartbeat(), encoder.farewell())
+    assert {"text", "reasoning", "refusal", "tool_calls"} == encoder.irrevocable
+    assert (None, None) == (encoder.heartbeat(), encoder.farewell())
 
 
 def test_a_frame_depends_on_what_was_told_before():
@@ -735,6 +738,32 @@ def test_a_buffered_answer_is_told_as_a_stream():
     call = answers.tool_call("f", '{"a": 1}')
     body = json.loads(answers.completion(None, tool_calls=[call], reasoning="hm"))
     assert body == raw_of(reread(accumulated(DIALECT.read_buffered(body))))
+
+
+@pytest.mark.parametrize(
+    ("events", "reason", "asked"),
+    [
+        (agents.decoded(*agents.STREAM), "stop", 0),
+        (agents.DIALECT.read_buffered(agents.as_json(agents.WAITING)), "tool_calls", 1),
+    ],
+    ids=["whole", "waiting"],
+)
+def test_an_agents_turn_is_an_answer(events, reason, asked):
+    """Its text, its end, and the calls it asks for: those it made itself would be made twice."""
+    events = accumulated(events, agents.DIALECT)
+    response, again = events[-1].response, accumulated(reread(events))[-1].response
+    assert response.text == again.text
+    assert response.tool_calls[len(response.tool_calls) - asked :] == again.tool_calls
+    assert reason == again.finish_reason
+    assert {"id", "object", "created", "model", "choices"} == again.raw.keys()
+
+
+def test_citations_that_are_taken_back_were_never_told():
+    """They wait for the end, so they can still be forgotten."""
+    out = deltas(Citation({"url": "a"}), Retracted("citations"), Citation({"url": "b"}), END)
+
+    assert [[{"url": "b"}]] == [delta["annotations"] for delta in out if "annotations" in delta]
+    assert [] == deltas(Retracted("steps"))
 
 
 words = st.text(min_size=1, max_size=4)

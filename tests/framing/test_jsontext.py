@@ -5,7 +5,7 @@ import math
 import pytest
 
 from streamkit.errors import MalformedStream, TruncatedStream
-from streamkit.framing import DONE, Frame, decode, encode, payloads
+from streamkit.framing import DONE, Frame, decode, encode, encode_ascii, payloads
 
 
 @pytest.mark.parametrize("data", ['{"a": [1, null]}', b'{"a": [1, null]}'])
@@ -59,6 +59,24 @@ def nested(depth):
     for _ in range(depth):
         value = [value]
     return value
+
+
+@pytest.mark.parametrize("value", ["ü\u2028\u0085", "\ud800", {"é": [10**40, "\n"]}, "plain"])
+def test_ascii_json_is_one_line_that_says_the_same(value):
+    """No decoder on the way can cut a character in two, or take one for the end of a line."""
+    text = encode_ascii(value)
+
+    assert text.isascii()
+    assert 1 == len(text.decode().splitlines())
+    assert value == decode(text)
+
+
+@pytest.mark.parametrize("beside", ["a", "ü", "\ud800", 10**40])
+def test_what_is_no_number_is_written_as_null(beside):
+    """JSON has no word for NaN, and a page would not read the one that Python writes."""
+    value = {"a": float("nan"), "b": [float("inf"), (1.5,)], "c": beside}
+
+    assert {"a": None, "b": [None, [1.5]], "c": beside} == decode(encode_ascii(value))
 
 
 @pytest.mark.parametrize("value", [object(), nested(100_000), [10**40, object()]])

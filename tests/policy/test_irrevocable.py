@@ -9,15 +9,16 @@ from streamkit.events import (
     ResponseCompleted,
     ResponseFailed,
     Retracted,
+    StepStarted,
     TextDelta,
     ToolCallStarted,
 )
 from streamkit.policy import Irrevocable
 
 
-def through(events, **settings):
+def through(events, channels=("text", "tool_calls"), **settings):
     """What comes out."""
-    view = Irrevocable(**settings)
+    view = Irrevocable(frozenset(channels), **settings)
     return [out for event in events for out in view(event)]
 
 
@@ -50,9 +51,17 @@ def test_a_seam_stands_once_before_the_text_that_replaces():
 
 def test_a_tool_call_cannot_be_told_twice():
     """No seam divides two calls: whoever acts on both acts twice."""
-    end = through([ToolCallStarted(0, "id", "name"), Retracted("tool_calls")], on_retract="seam")[-1]
+    events = [ToolCallStarted(0, "id", "name"), Retracted("tool_calls")]
+    end = through(events, on_retract="seam")[-1]
 
     assert isinstance(end, ResponseFailed)
+
+
+def test_what_a_format_can_take_back_or_never_tells_passes():
+    """A step told again hurts nobody who was not told of steps."""
+    events = [StepStarted("inference", "1"), Retracted("steps"), StepStarted("inference", "2")]
+
+    assert events == through(events)
 
 
 def test_a_gap_is_the_end():
@@ -72,4 +81,4 @@ def test_what_shows_nothing_passes():
 def test_a_policy_is_one_of_two():
     """The error names them."""
     with pytest.raises(MisuseError, match="'fail', 'seam'"):
-        Irrevocable(on_retract="forget")
+        Irrevocable(frozenset(), on_retract="forget")

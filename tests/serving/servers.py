@@ -15,14 +15,23 @@ PATIENCE = 10.0
 async def serve(app):
     """Serve *app*; gives its base URL."""
     run = _hypercorn if sniffio.current_async_library() == "trio" else _uvicorn
-    stop = anyio.Event()
-    async with anyio.create_task_group() as tasks:
+    stop, stopped = anyio.Event(), anyio.Event()
+
+    async def until_stopped(*, task_status):
         try:
-            with anyio.fail_after(PATIENCE):
-                port = await tasks.start(run, app, stop)
+            await run(app, stop, task_status=task_status)
+        finally:
+            stopped.set()
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.fail_after(PATIENCE):
+            port = await tasks.start(until_stopped)
+        try:
             yield f"http://127.0.0.1:{port}"
         finally:
             stop.set()
+            with anyio.move_on_after(PATIENCE, shield=True):  # it closes its sockets itself
+                await stopped.wait()
 
 
 async def _uvicorn(app, stop, *, task_status):
@@ -60,3 +69,10 @@ async def _hypercorn(app, stop, *, task_status):
     async with anyio.create_task_group() as tasks:
         binds = await tasks.start(run)
         task_status.started(int(binds[0].rpartition(":")[2]))
+
+
+async def until(holds, patience=5.0):
+    """Wait until *holds* says so, at most *patience* seconds; what it looks at wakes nobody."""
+    with anyio.fail_after(patience):
+        while not holds():  # noqa: ASYNC110
+            await anyio.sleep(0.001)

@@ -16,7 +16,7 @@ from streamkit.testing import Drop, FaultProvider, Hold, Pause, Reply, Until, an
 
 from ..conftest import BACKENDS
 from .frames import parse, text, told
-from .servers import serve
+from .servers import serve, until
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ async def served(make, **replies):
 
 
 async def test_an_answer_is_served_frame_by_frame():
-    """Every event is a frame, each with an id of its own; the terminal is last, and there is one."""
+    """Every event is a frame with an id of its own; the terminal is last, and there is one."""
     response, _ = await served(EventStream, stream=Reply(*HELLO))
     frames, _ = parse(response.content)
 
@@ -270,13 +270,6 @@ async def reading(service):
     return stream
 
 
-async def closed(service, count=0):
-    """Wait until the provider has *count* connections."""
-    with anyio.fail_after(SOON):
-        while service.provider.connections != count:
-            await anyio.sleep(0.001)
-
-
 async def test_who_goes_away_is_noticed_at_once():
     """From the client's going to the provider's closed connection: 50 ms, and never 500."""
     reply = Reply(*HELLO[:2], Hold())
@@ -285,7 +278,7 @@ async def test_who_goes_away_is_noticed_at_once():
         for _ in range(20):
             async with await reading(service):
                 began = anyio.current_time()
-            await closed(service)
+            await until(lambda: service.provider.connections == 0)
             latencies.append(anyio.current_time() - began)
         outcomes = {type(run.outcome).__name__ for run in service.runs}
 
@@ -305,8 +298,7 @@ async def test_a_client_may_come_back_within_its_grace():
             pass
         run = service.runs[0]
         async with run.subscribe() as events:
-            while run._clients:
-                await anyio.sleep(0.001)
+            await until(lambda: run._clients == 0)
             again = EventStream(run, on_disconnect=grace(0.05))
             await again.open()
             gate.set()
@@ -329,8 +321,7 @@ async def test_a_run_may_be_left_to_itself():
     async with Service(lambda run: EventStream(run, on_disconnect=detach), stream=reply) as service:
         async with await reading(service):
             pass
-        while service.runs[0]._clients:
-            await anyio.sleep(0.001)
+        await until(lambda: service.runs[0]._clients == 0)
         gate.set()
         with anyio.fail_after(SOON):
             assert "Hello" == (await service.runs[0].response()).text
@@ -341,8 +332,7 @@ async def test_who_is_not_the_last_to_go_cancels_nothing():
     async with Service(EventStream, stream=Reply(*HELLO[:2], Hold())) as service:
         async with await reading(service):
             other = await EventStream(service.runs[0]).open()
-        while service.runs[0]._clients > 1:
-            await anyio.sleep(0.001)
+        await until(lambda: service.runs[0]._clients == 1)
         assert service.runs[0].outcome is None
         other.leave()
         with anyio.fail_after(SOON):
@@ -360,8 +350,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_holds_up_nobody():
         async with await anyio.connect_tcp(host, port) as raw:
             await raw.send(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
             with anyio.fail_after(20):
-                while not service.runs:
-                    await anyio.sleep(0.001)
+                await until(lambda: service.runs)
                 answer = await service.runs[0].response()
                 await service.streams[0].left()
 
@@ -385,7 +374,7 @@ async def test_a_body_says_failures_in_band():
     assert ["run", "rerouted", "response_failed"] == [frame.json["type"] for frame in frames]
 
 
-@pytest.mark.parametrize("encoder", ["streamkit", "openai-chat"])
+@pytest.mark.parametrize("encoder", ["streamkit", "openai-chat", "lightspeed", "lightspeed-seed"])
 async def test_a_client_resumes_at_any_frame(encoder):
     """Wherever it was cut, what it has and what it gets is the whole body, once."""
     reply = Reply(

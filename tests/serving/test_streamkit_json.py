@@ -95,7 +95,7 @@ def test_frames_have_no_name():
 
 def test_it_retracts():
     """So it is given retractions and gaps, and tells them."""
-    assert StreamkitJson().retracts
+    assert frozenset() == StreamkitJson().irrevocable
     assert [
         {"type": "retracted", "channel": "text", "choice": 1},
         {"type": "gap", "after": "1-4"},

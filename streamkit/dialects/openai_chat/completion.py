@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...response import Usage
 from ..answer import Answer, CallFold, ChoiceFold
 
-__all__ = ["completion_of", "usage_of"]
+__all__ = ["completion_of", "usage_json", "usage_of"]
+
+_COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
 
 def completion_of(answer: Answer) -> dict[str, Any]:
@@ -37,6 +39,30 @@ def usage_of(raw: Mapping[str, Any]) -> Usage:
         cached_tokens=_count(prompt.get("cached_tokens")),
         reasoning_tokens=_count(output.get("reasoning_tokens")),
     )
+
+
+def usage_json(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Give a usage object in the API's words.
+
+    Args:
+        usage: the provider's own; where its words are others they stand beside.
+        counted: the fields of the neutral `streamkit.Usage`.
+    """
+    if usage.keys() & _COUNTS:
+        return usage
+    prompt, output = counted["input_tokens"] or 0, counted["output_tokens"] or 0
+    total = counted["total_tokens"]
+    words: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": output,
+        "total_tokens": prompt + output if total is None else total,
+    }
+    if (cached := counted["cached_tokens"]) is not None:
+        words["prompt_tokens_details"] = {"cached_tokens": cached}
+    if (reasoning := counted["reasoning_tokens"]) is not None:
+        words["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    return words | usage
 
 
 def _choice(choice: ChoiceFold) -> dict[str, Any]:

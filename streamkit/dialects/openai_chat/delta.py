@@ -11,7 +11,11 @@ __all__ = ["odd_content", "parts_of", "reasoning_of"]
 
 
 def reasoning_of(delta: dict[str, Any], index: int) -> Iterator[Event]:
-    """Read the reasoning of a delta, whatever its field; the same text twice is one."""
+    """
+    Read the reasoning of a delta, whatever its field; the same text twice is one.
+
+    Its details come right behind it: who tells it again must tell both in one.
+    """
     fields = ("reasoning_content", "reasoning")
     text = next((v for k in fields if (v := delta.get(k)) and type(v) is str), None)
     if text:
@@ -25,6 +29,9 @@ def reasoning_of(delta: dict[str, Any], index: int) -> Iterator[Event]:
         )
         if text:
             yield ReasoningDelta(text, index, "")
+    if text and delta.get("reasoning_details"):
+        details = {"reasoning_details": delta.pop("reasoning_details")}
+        yield Metadata(index, details, message=True)
 
 
 def parts_of(content: list[Any], index: int) -> Iterator[Event]:

@@ -11,11 +11,14 @@ the clients there are:
 3. Choices begin in order: clients find them by their place in a list.
 4. A tool call's ``index`` counts from 0 in the order the calls were told.
 5. Only the first delta of a choice says its role, which is ``assistant``.
+6. Of an agent's turn (it has steps) a call is told once it is known to be the
+   caller's to make; those that the agent made itself would be made twice. Nor
+   are fields told of an answer that is of another API.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -32,6 +35,8 @@ from ...events import (
     ResponseCompleted,
     ResponseFailed,
     ResponseStarted,
+    Retracted,
+    StepStarted,
     TextDelta,
     ToolCallCompleted,
     ToolCallDelta,
@@ -39,8 +44,9 @@ from ...events import (
     UsageReported,
 )
 from ...framing import DONE, Frame, encode_ascii
-from ...response import Finish, Response
 from ..merge import merge, overlay
+from .completion import usage_json
+from .finish import reason_of
 
 __all__ = ["OpenAIChatEncoder"]
 
@@ -57,9 +63,6 @@ _TWINS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"
 """Fields of a message that readers take for reasoning, and prefer one to the other."""
 _FRAGMENT: Final = frozenset({"tool_call", "parse_status"})
 """What an agent's step tells of a call that is being written (llama-stack)."""
-_WORDS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
-"""The finish reasons of the API."""
-_COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
 
 @attrs.define(eq=False)
@@ -89,7 +92,9 @@ class OpenAIChatEncoder:
     read twice. Only where it does, the pieces behind it wait as well.
     """
 
-    retracts: ClassVar[bool] = False
+    irrevocable: ClassVar[frozenset[str]] = frozenset(
+        {"text", "reasoning", "refusal", "tool_calls"}
+    )
     remembers: ClassVar[bool] = True
 
     _head: dict[str, Any] = attrs.field(factory=lambda: dict(_HEAD), init=False)
@@ -106,6 +111,8 @@ class OpenAIChatEncoder:
     """By choice: a chunk's bytes before and behind its text, where it tells nothing else."""
     _waiting: ReasoningDelta | None = attrs.field(default=None, init=False)
     """Reasoning whose details may be next."""
+    _agent: bool = attrs.field(default=False, init=False)
+    """Whether the answer is an agent's turn."""
     _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
     """The provider's own usage object."""
     _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
@@ -174,7 +181,9 @@ class OpenAIChatEncoder:
         return tuple(self._say(event.choice, {"refusal": event.text}))
 
     def _call(self, event: ToolCallStarted | ToolCallDelta) -> Sequence[Frame]:
-        """Tell a piece of a call; none while it is not known which, or that it is one."""
+        """Tell a piece of a call; none while it is not known which, whose, or that it is one."""
+        if self._agent:
+            return ()
         told = self._known(event.choice)
         extra = {k: v for k, v in (event.extra or {}).items() if k not in _FRAGMENT}
         if not (_tells_a_call(event) or (extra and event.call in told.calls)):
@@ -182,12 +191,27 @@ class OpenAIChatEncoder:
         return tuple(self._say(event.choice, {"tool_calls": [_piece(told, event, extra)]}))
 
     def _asked(self, event: ToolCallCompleted) -> Sequence[Frame]:
-        self._known(event.choice).asked = True
+        told, call = self._known(event.choice), event.tool_call
+        told.asked = True
+        if not self._agent:
+            return ()
+        whole = ToolCallDelta(event.call, call.arguments, event.choice, call.id, call.name)
+        return tuple(self._say(event.choice, {"tool_calls": [_piece(told, whole, {})]}))
+
+    def _step(self, _event: StepStarted) -> Sequence[Frame]:
+        self._agent = True
+        return ()
+
+    def _retracted(self, event: Retracted) -> Sequence[Frame]:
+        """Forget citations: they were not told yet."""
+        if event.channel == "citations":
+            self._known(event.choice).held.pop("annotations", None)
         return ()
 
     def _metadata(self, event: Metadata) -> Sequence[Frame]:
         if event.choice is None:
-            self._learn(event.extra)
+            if not self._agent:
+                self._learn(event.extra)
             return ()
         told = self._known(event.choice)
         if event.message:
@@ -232,9 +256,14 @@ class OpenAIChatEncoder:
         for index, told in sorted(self._choices.items() or [(0, _Told())]):
             if told.held:
                 yield from self._say(index, told.held)
-            yield from self._say(index, {}, told.extra, _word(index, told, event.response))
+            yield from self._say(
+                index,
+                {},
+                told.extra,
+                reason_of(index, event.response, reason=told.reason, asked=told.asked),
+            )
         if self._counted is not None:
-            yield self._chunk([], usage=_usage_of(self._usage, self._counted))
+            yield self._chunk([], usage=usage_json(self._usage, self._counted))
         yield Frame(DONE)
 
     def _failed(self, event: ResponseFailed) -> Sequence[Frame]:
@@ -291,6 +320,8 @@ class OpenAIChatEncoder:
         ToolCallStarted: _call,
         ToolCallDelta: _call,
         ToolCallCompleted: _asked,
+        StepStarted: _step,
+        Retracted: _retracted,
         Citation: _citation,
         UsageReported: _report,
         Finished: _finished,
@@ -359,42 +390,3 @@ def _is_unjoinable(field: str, value: Any) -> bool:
             for item in value
         )
     )
-
-
-def _word(index: int, told: _Told, response: Response | None) -> str:
-    """Give a choice's finish reason, in a word of the API or of one that speaks it."""
-    speaks = response is not None and response.raw.get("object") == "chat.completion"
-    if told.reason is not None and (speaks or told.reason in _WORDS):
-        return told.reason
-    finish, refused = _finish(index, response)
-    if finish in _WORDS:
-        return str(finish)
-    if finish == "refusal":
-        return "stop" if refused else "content_filter"
-    return "tool_calls" if told.asked and finish in ("paused", None) else "stop"
-
-
-def _finish(index: int, response: Response | None) -> tuple[Finish | None, bool]:
-    """Find the neutral word of a choice, and whether the model refused in words."""
-    if response is None:
-        return None, False
-    choice = next((c for c in response.choices if c.index == index), response)
-    return choice.finish, bool(choice.refusal)
-
-
-def _usage_of(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the usage in the API's words, the provider's own beside them."""
-    if usage.keys() & _COUNTS:
-        return usage
-    prompt, output = counted["input_tokens"] or 0, counted["output_tokens"] or 0
-    total = counted["total_tokens"]
-    words: dict[str, Any] = {
-        "prompt_tokens": prompt,
-        "completion_tokens": output,
-        "total_tokens": prompt + output if total is None else total,
-    }
-    if (cached := counted["cached_tokens"]) is not None:
-        words["prompt_tokens_details"] = {"cached_tokens": cached}
-    if (reasoning := counted["reasoning_tokens"]) is not None:
-        words["completion_tokens_details"] = {"reasoning_tokens": reasoning}
-    return words | usage

@@ -10,11 +10,14 @@ import attrs
 from ...dialects import Encoder, OpenAIChatEncoder
 from ...errors import MisuseError
 from ...plugins import load_encoder
+from .lightspeed import LightspeedCurrent, LightspeedSeed
 from .streamkit_json import StreamkitJson
 
-__all__ = ["StreamkitJson", "fresh_encoder"]
+__all__ = ["LightspeedCurrent", "LightspeedSeed", "StreamkitJson", "fresh_encoder"]
 
 _ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {
+    "lightspeed": LightspeedCurrent,
+    "lightspeed-seed": LightspeedSeed,
     "openai-chat": OpenAIChatEncoder,
     "streamkit": StreamkitJson,
 }

@@ -28,7 +28,7 @@ class StreamkitJson:
     listeners of their own, and takes one named ``error`` for its own.
     """
 
-    retracts: ClassVar[bool] = True
+    irrevocable: ClassVar[frozenset[str]] = frozenset()
     remembers: ClassVar[bool] = False
 
     response: bool = True
