@@ -4,13 +4,15 @@ Streaming of LLM answers that never breaks the call.
 The house, from the ground up; each room imports only those above it::
 
     events  errors  response  limits    the vocabulary
+    codec                               events as streamkit's own JSON, and back
     framing                             bytes to frames
-    dialects                            frames to events, one file per provider API
+    dialects                            frames to events and back, one file per provider API
     policy                              pure decisions: clocks, evidence, ledger, reroute
     pipeline                            what a stage is, and who drives it
     stages  logs                        the stage library; where a run's events live
     supervisor                          attempts, delivery, runs
     client                              all of it, wired for one provider
+    serving                             runs to pages and services: SSE, resume, drain
     testing                             a provider that misbehaves, for your tests and ours
     cli                                 ``streamkit demo``
 """

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streamkit import events
+from streamkit.codec import ASIDES
 from streamkit.testing import FaultProvider, Reply, answers
 
 ROOT = Path(__file__).parent.parent
@@ -48,8 +50,9 @@ def test_a_page_runs_and_prints_what_it_says(page):
 @pytest.mark.anyio
 async def test_the_readme_example_runs(capsys):
     """The README's example, pointed at a provider that answers."""
-    (example,) = fences("README.md", "python")
+    example, imports = fences("README.md", "python")
     names = {}
+    exec(imports, {})  # noqa: S102
     async with FaultProvider(stream=Reply(*answers.text_stream("Ray", "leigh"))) as provider:
         exec(example.replace("https://api.example.com/v1", provider.url), names)  # noqa: S102
         await names["main"]()
@@ -62,3 +65,14 @@ def test_every_link_of_the_readme_leads_somewhere():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text("utf-8"))
 
     assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+def test_every_type_that_a_stream_can_say_is_on_the_page():
+    """A page's author need not read our code."""
+    page = (ROOT / "docs/reference/frames.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    roots = {"content_event", "event", "terminal"}
+    classes = [name for name in events.__all__ if name[0].isupper() and name != "CHANNELS"]
+    types = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in classes} - roots
+
+    assert types | ASIDES == rows

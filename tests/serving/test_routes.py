@@ -27,6 +27,7 @@ BODY = {"model": "m", "messages": []}
 HELLO = answers.text_stream("Hel", "lo")
 NO = Reply(answers.error("busy"), status=429, headers={"retry-after": "7"})
 SOON = 5.0
+TYPE = "content-type: application/json"
 
 
 def ask(scope, posted):
@@ -142,10 +143,7 @@ async def test_frames_arrive_as_they_come(make):
         url, received = http.base_url, b""
         with anyio.fail_after(SOON):
             async with await anyio.connect_tcp(url.host, url.port) as raw:
-                await raw.send(
-                    f"{head}accept-encoding: gzip\r\ncontent-type: application/json\r\n\r\n".encode()
-                    + posted
-                )
+                await raw.send(f"{head}accept-encoding: gzip\r\n{TYPE}\r\n\r\n".encode() + posted)
                 while b"Hel" not in received:
                     received += await raw.receive()
                 assert 1 == provider.connections
