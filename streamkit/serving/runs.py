@@ -128,7 +128,7 @@ class Runs:
         self._check_open()
         _check_names(run_id, key)
         self._forget()
-        digest = hashlib.sha256(encode(dict(body))).digest()
+        digest = _digest(body)
         known = self._kept.get(run_id or self._keys.get(key or "", ""))
         if known is not None:
             await self._check_same(known, digest, scope)
@@ -167,12 +167,14 @@ class Runs:
 
         Returns:
             An `EventStream`, or what is to be said instead: 204 where nothing
-            runs, 403 where *authorize* said no, 503 where the server goes away.
+            runs, 403 where *authorize* said no. Where the server goes away it
+            is a stream that says so (`EventStream.retire`), and 503 of a run
+            that another server may have.
         """
         try:
-            self._check_open()
             found = run if isinstance(run, Run) else await self.get(run)
             if found is None:
+                self._check_open()
                 return Plain(204)
             await self._check_allowed(found, scope)
         except Refusal as refusal:
@@ -181,6 +183,8 @@ class Runs:
             after = last_event_id(scope)
         stream = EventStream(found, **{**self._settings(), "after": after, **settings})
         self._streams.add(stream)
+        if self._draining:
+            stream.retire(self.retry)
         if self.drain_on_signal:
             self._chain.install()
         return stream
@@ -281,6 +285,14 @@ class Runs:
         allowed = self.authorize(scope, run)
         if not (await allowed if inspect.isawaitable(allowed) else allowed):
             raise Refusal("expected a request that may see this run; this one may not", status=403)
+
+
+def _digest(body: Mapping[str, Any]) -> bytes:
+    """Tell one request from another. What is no JSON is told by whoever would send it."""
+    try:
+        return hashlib.sha256(encode(dict(body))).digest()
+    except (TypeError, ValueError):
+        return b""
 
 
 def _check_names(run_id: str | None, key: str | None) -> None:

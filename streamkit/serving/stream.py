@@ -94,6 +94,7 @@ class EventStream:
     status: int = attrs.field(default=200, init=False)
     """The HTTP status; known once it is open."""
     _feed: Feed = attrs.field(init=False)
+    _served: bool = attrs.field(default=False, init=False)
     _written: bytes = attrs.field(default=b"", init=False)
     """Written, and not yet given."""
 
@@ -105,7 +106,18 @@ class EventStream:
         self._feed = Feed(self.run, scribe, self.heartbeat)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve it as an ASGI application, to the end or until the client goes away."""
+        """
+        Serve it as an ASGI application, to the end or until the client goes away.
+
+        Raises:
+            MisuseError: it was served before, or *scope* is of no HTTP request.
+        """
+        if self._served:
+            raise MisuseError(
+                "expected a stream to be served once; it was served before; make one for each "
+                "request"
+            )
+        self._served = True
         await respond(self, scope, receive, send)
 
     def __aiter__(self) -> Self:
@@ -175,7 +187,7 @@ class EventStream:
         feed = self._feed
         while not feed.over:
             event, written = await feed.next()
-            if feed.retiring is not None:
+            if feed.retiring is not None and self.encoder.farewell() is None:
                 self._refuse(ProviderError(_GOING, status=503, retry_after=feed.retiring))
             elif event is None:
                 self.status, self._written = 204, b""

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 import streamkit
+from streamkit.errors import MisuseError
 from streamkit.events import ResponseCancelled
 from streamkit.logs import MemoryLog
 from streamkit.serving import EventStream, Plain, Refusal, Runs, detach
@@ -244,14 +245,33 @@ async def test_a_server_that_goes_away_begins_nothing():
     """503, and when to ask again; also for a stream that said no status yet."""
     async with Application(Hold(), retry=2.0) as runs:
         run = await runs.start(BODY)
-        early = await runs.watch(run)
+        early = await runs.watch(run, encoder="openai-chat")
         runs.retire()
-        assert (503, "2") == ((await early.open()).status, early.headers["retry-after"])
-        late = await runs.watch(run)
-        assert (503, "2") == (late.status, late.headers["retry-after"])
+        for stream in (early, await runs.watch(run, encoder="openai-chat")):
+            assert (503, "2") == ((await stream.open()).status, stream.headers["retry-after"])
+        elsewhere = await runs.watch("perhaps-elsewhere")
+        assert (503, "2") == (elsewhere.status, elsewhere.headers["retry-after"])
         with pytest.raises(Refusal):
             await runs.start(BODY)
         assert runs.draining
+
+
+async def test_a_browser_that_comes_while_the_server_goes_is_sent_away_kindly():
+    """To a browser any status but 200 is the end: it is told when to come back instead."""
+    async with Application(Hold(), retry=2.0) as runs:
+        run = await runs.start(BODY)
+        runs.retire()
+        stream = await (await runs.watch(run)).open()
+        frames, _ = parse(await body(stream))
+
+    assert (200, ["run", "farewell"]) == (stream.status, [frame.json["type"] for frame in frames])
+
+
+async def test_a_request_that_is_no_json_is_told_as_ever():
+    """By the client, before anything is sent."""
+    async with Application(Hold()) as runs:
+        with pytest.raises(MisuseError, match="JSON object"):
+            await runs.start({"model": object()})
 
 
 async def test_a_drain_lets_streams_end_by_themselves_for_its_grace():

@@ -456,6 +456,19 @@ async def test_settings_are_checked(settings, expected):
         EventStream(Run(), **settings)
 
 
+async def test_a_stream_is_served_once():
+    """A second request gets an error, not an empty answer."""
+
+    class Run:
+        id = "1"
+
+    stream = EventStream(Run())
+    with pytest.raises(MisuseError, match="expected an HTTP request"):
+        await stream({"type": "websocket"}, None, None)
+    with pytest.raises(MisuseError, match="served once"):
+        await stream({"type": "http"}, None, None)
+
+
 async def test_only_http_is_served():
     """A websocket is somebody else's."""
 
