@@ -24,7 +24,7 @@ from ..events import (
     UsageReported,
 )
 from ..response import ToolCall
-from .arguments import is_json, settle
+from .arguments import could_go_on, is_json, settle
 from .merge import merge, overlay
 
 __all__ = ["Answer", "CallFold", "ChoiceFold", "StepFold"]
@@ -43,9 +43,21 @@ class CallFold:
 
     def tool_call(self) -> ToolCall:
         """Settle the arguments (see `settle`) and judge them; a custom tool's are any text."""
-        custom = self.extra.get("type") == "custom"
-        arguments = "".join(self.fragments) if custom else settle(self.fragments)
+        arguments = "".join(self.fragments) if self.custom else settle(self.fragments)
         return ToolCall(self.id, self.name, arguments, valid=is_json(arguments))
+
+    @property
+    def custom(self) -> bool:
+        """Whether its input is any text."""
+        return self.extra.get("type") == "custom"
+
+    @property
+    def cut(self) -> bool:
+        """Whether its arguments are the beginning of JSON and no more: nobody may act on it."""
+        if self.custom or not self.fragments:
+            return False
+        arguments = settle(self.fragments)
+        return not is_json(arguments) and could_go_on(arguments)
 
 
 @attrs.define(eq=False)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ..framing import decode
 
-__all__ = ["is_json", "is_object", "same_json", "settle"]
+__all__ = ["could_go_on", "is_json", "is_object", "same_json", "settle"]
 
 
 def is_json(text: str) -> bool:
@@ -55,10 +55,10 @@ def settle(fragments: Sequence[str]) -> str:
 
 def _repeats(before: str, last: str) -> bool:
     """Whether *last* says again what *before* said, which need not have come to its end."""
-    return same_json(before, last) if is_json(before) else not _could_go_on(before + last)
+    return same_json(before, last) if is_json(before) else not could_go_on(before + last)
 
 
-def _could_go_on(text: str) -> bool:
+def could_go_on(text: str) -> bool:
     """Whether *text* is the beginning of some JSON: cut off, not repeated."""
     try:
         json.loads(text)

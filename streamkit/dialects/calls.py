@@ -9,7 +9,7 @@ import attrs
 
 from ..events import Event, ToolCallDelta, ToolCallStarted
 from ..framing import encode
-from .arguments import is_json, is_object, same_json
+from .arguments import could_go_on, is_json, is_object, same_json, settle
 
 __all__ = ["CallTracker"]
 
@@ -19,10 +19,18 @@ class _Open:
     number: int
     id: str
     name: str
+    custom: bool = False
+    """Whether its input is any text."""
     arguments: list[str] = attrs.field(factory=list)
 
     def is_whole(self) -> bool:
         return is_json("".join(self.arguments))
+
+    def broke_off(self, *, finished: bool) -> bool:
+        if self.custom or (finished and not self.arguments):
+            return False
+        text = settle(self.arguments)
+        return not is_json(text) and (not finished or could_go_on(text))
 
     def is_other(self, arguments: str) -> bool:
         """Whether *arguments*, whole like its own, say something else."""
@@ -61,7 +69,7 @@ class CallTracker:
         arguments = _arguments(body.get("input" if kind == "custom" else "arguments"))
         call = self._find(id_, index, name, arguments)
         if call is None:
-            call = self._open(id_, name)
+            call = self._open(id_, name, custom=(extra or {}).get("type") == "custom")
             yield ToolCallStarted(call.number, id_, name, self.choice, extra)
             late_id = more_name = ""
             extra = None
@@ -74,6 +82,17 @@ class CallTracker:
         if arguments or late_id or more_name or extra:
             yield ToolCallDelta(call.number, arguments, self.choice, late_id, more_name, extra)
 
+    def cut(self, *, finished: bool) -> bool:
+        """
+        Whether a call's arguments broke off.
+
+        Args:
+            finished: the choice has its finish reason. Then a call without
+                any arguments is one that takes none, and what is no JSON but
+                no beginning of any either is the model's own mistake.
+        """
+        return any(call.broke_off(finished=finished) for call in self._calls)
+
     def _find(self, id_: str, index: str, name: str, arguments: str) -> _Open | None:
         if id_ in self._by_id:
             return self._by_id[id_]
@@ -82,8 +101,8 @@ class CallTracker:
             return None
         return None if _starts_anew(call, name, arguments) else call
 
-    def _open(self, id_: str, name: str) -> _Open:
-        call = _Open(len(self._calls), id_, name)
+    def _open(self, id_: str, name: str, *, custom: bool) -> _Open:
+        call = _Open(len(self._calls), id_, name, custom)
         self._calls.append(call)
         return call
 

@@ -1,12 +1,13 @@
 """Pure decisions: nothing here awaits, and time is an argument."""
 
 from .clocks import Expired, Marks, expired, next_deadline
-from .evidence import Evidence, completion_evidence
+from .evidence import RULES, Evidence, Ruling, Seen, Verdict, judge
 from .irrevocable import Irrevocable, OnRetract
 from .ledger import Comparison, Ledger
 from .reroute import ReroutePolicy
 
 __all__ = [
+    "RULES",
     "Comparison",
     "Evidence",
     "Expired",
@@ -15,7 +16,10 @@ __all__ = [
     "Marks",
     "OnRetract",
     "ReroutePolicy",
-    "completion_evidence",
+    "Ruling",
+    "Seen",
+    "Verdict",
     "expired",
+    "judge",
     "next_deadline",
 ]

@@ -54,7 +54,7 @@ class Accumulator:
     def _completed(self, terminal: Event) -> Iterator[Event]:
         for choice in self._answer.ordered():
             for number, call in enumerate(choice.calls):
-                if not call.ran:
+                if not (call.ran or call.cut):
                     yield ToolCallCompleted(number, call.tool_call(), choice.index)
         if isinstance(terminal, ResponseCompleted):
             response = self._response(terminal.evidence, complete=True)

@@ -25,7 +25,7 @@ from ...events import (
     Unknown,
 )
 from ...framing import Frame, decode, payloads
-from ...policy import completion_evidence
+from ...policy import Seen, judge
 from ..in_band import find_error, not_json
 from .content import as_dict, as_dicts, message_json, missing, text_of, unsaid
 from .steps import STEPS, Calls, Inference, Step
@@ -89,14 +89,13 @@ class LlamaStackTurnDecoder:
         and bring the ``stop_reason``: a finish reason. Without one they prove
         what a done marker does, which this API has not.
         """
-        finished = self._over and self._reason is not None
-        return completion_evidence(
+        seen = Seen(
             answered=self._started,
-            finished=int(finished),
-            unfinished=int(not finished),
+            content=bool(self._done or self._open or self._behind),
+            finished=self._over and self._reason is not None,
             done=self._over,
-            usage=False,
         )
+        return judge(seen).evidence
 
     def feed(self, frame: Frame, /) -> Iterator[Event]:
         """Read the next frame."""

@@ -28,7 +28,7 @@ from ...events import (
     UsageReported,
 )
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
-from ...policy import completion_evidence
+from ...policy import Ruling, Seen, Verdict, judge
 from ..calls import CallTracker
 from ..in_band import ERROR_FINISHES, find_error, not_json
 from .completion import usage_of
@@ -80,6 +80,7 @@ class OpenAIChatDecoder:
     _reasons: dict[int, str | None] = attrs.field(factory=dict, init=False)
     _calls: dict[int, CallTracker] = attrs.field(factory=dict, init=False)
     _message_nulls: set[tuple[int, str]] = attrs.field(factory=set, init=False)
+    _content: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
     _usage_alone: bool = attrs.field(default=False, init=False)
@@ -88,14 +89,24 @@ class OpenAIChatDecoder:
     @property
     def evidence(self) -> str | None:
         """What proves the end so far."""
-        finished = sum(1 for reason in self._reasons.values() if reason)
-        return completion_evidence(
+        return self._ruling(residue=False).evidence
+
+    def _ruling(self, *, residue: bool) -> Ruling:
+        reasons = self._reasons
+        seen = Seen(
             answered=self._answered,
-            finished=finished,
-            unfinished=len(self._reasons) - finished,
+            content=self._content,
+            finished=bool(reasons) and all(reasons.values()),
             done=self._done,
             usage=self._usage_alone,
+            open_call=any(
+                calls.cut(finished=bool(reasons[index]))
+                for index, calls in self._calls.items()
+                if reasons[index] not in _FINAL  # the model itself was cut off
+            ),
+            residue=residue,
         )
+        return judge(seen)
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Read the next frame."""
@@ -124,22 +135,39 @@ class OpenAIChatDecoder:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
             return _then(out, error)
-        return [*out, *self.eof()] if self._done else out
+        self._content = self._content or any(event.progress for event in out)
+        return self._done_with(out) if self._done else out
+
+    def _done_with(self, out: list[Event]) -> Iterable[Event]:
+        """Judge at the done marker, behind which nothing comes."""
+        try:
+            return [*out, *self.eof()]
+        except ProviderError as error:
+            return _then(out, error)
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        evidence = self.evidence
-        if evidence is not None:
-            return (ResponseCompleted(evidence=evidence),)
-        if residue and (error := _residual_error(residue)) is not None:
+        error = _residual_error(residue) if residue else None
+        ruling = self._ruling(residue=error is not None)
+        if ruling.verdict.whole:
+            return (ResponseCompleted(evidence=ruling.evidence),)
+        if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        unfinished = sorted(i for i, reason in self._reasons.items() if not reason)
         raise TruncatedStream(
             "expected a finish reason or [DONE] before the end of the stream; "
-            + (f"choices {unfinished} got none" if self._answered else "no answer came at all")
+            + self._wanting(ruling.verdict)
             + (f"; the body also held {excerpt(residue)!r}" if residue else "")
             + "; the connection was cut, or the provider ended early"
         )
+
+    def _wanting(self, verdict: Verdict) -> str:
+        """Say what is missing."""
+        if verdict is Verdict.CUT_CALL:
+            return "the arguments of a tool call broke off"
+        if verdict is Verdict.NOTHING:
+            return "no answer came at all"
+        unfinished = sorted(i for i, reason in self._reasons.items() if not reason)
+        return f"choices {unfinished} got none"
 
     def completion(self, body: dict[str, Any], out: list[Event]) -> None:
         """Give the events of one whole ``chat.completion``."""
