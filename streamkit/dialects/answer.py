@@ -57,7 +57,7 @@ class CallFold:
         if self.custom or not self.fragments:
             return False
         arguments = settle(self.fragments)
-        return not is_json(arguments) and could_go_on(arguments)
+        return bool(arguments.strip()) and not is_json(arguments) and could_go_on(arguments)
 
 
 @attrs.define(eq=False)

@@ -30,7 +30,7 @@ class _Open:
         if self.custom or (finished and not self.arguments):
             return False
         text = settle(self.arguments)
-        return not is_json(text) and (not finished or could_go_on(text))
+        return not is_json(text) and (not finished or (text.strip() != "" and could_go_on(text)))
 
     def is_other(self, arguments: str) -> bool:
         """Whether *arguments*, whole like its own, say something else."""

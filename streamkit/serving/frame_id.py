@@ -22,7 +22,9 @@ START: Final = "0-0"
 MAX_ID: Final = 64
 """The longest id that is looked at (characters); an id may come from anywhere."""
 
-_SHAPE: Final = re.compile(r"(?P<event>[^.+]*)(?:\.(?P<frames>[0-9]{1,9}))?(?:\+[0-9]{1,9})?")
+_SHAPE: Final = re.compile(
+    r"(?P<event>[^.+]*)(?:\.(?P<frames>[0-9]{1,9}))?(?:\+(?P<beats>[0-9]{1,9}))?"
+)
 
 
 @attrs.frozen
@@ -33,6 +35,8 @@ class FrameId:
     """The id of the last event that was told whole; `START` is before the first."""
     frames: int = 0
     """How many frames of the next one were told (a count)."""
+    beats: int = 0
+    """How often something was said in the silence since (a count)."""
 
     @classmethod
     def parse(cls, text: str) -> FrameId:
@@ -45,4 +49,4 @@ class FrameId:
         shape = _SHAPE.fullmatch(text[:MAX_ID])
         if shape is None or len(text) > MAX_ID:
             return cls(text[:MAX_ID])
-        return cls(shape["event"], int(shape["frames"] or 0))
+        return cls(shape["event"], int(shape["frames"] or 0), int(shape["beats"] or 0))

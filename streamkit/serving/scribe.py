@@ -54,7 +54,7 @@ class Scribe:
 
     def resume(self, stands: FrameId) -> None:
         """Go on where a client stands."""
-        self._at, self._skip = stands.event, stands.frames
+        self._at, self._skip, self._beats = stands.event, stands.frames, stands.beats
 
     def open(self, run_id: str) -> bytes:
         """Write what is said before any event."""

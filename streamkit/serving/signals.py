@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -50,7 +51,8 @@ class Chain:
 
     def _handler(self, soon: Callable[[Callable[[], None]], Any], before: Any) -> Any:
         def handle(number: int, frame: FrameType | None) -> None:
-            soon(self.told)
+            with suppress(RuntimeError):  # the event loop is closed: nobody streams
+                soon(self.told)
             if callable(before):
                 before(number, frame)
             elif before == signal.SIG_DFL:

@@ -16,7 +16,7 @@ from streamkit.framing import Frame
         (
             "Slow down",
             "rate_limit_exceeded",
-            None,
+            429,
             {"error": {"message": "Slow down", "code": "rate_limit_exceeded", "type": "requests"}},
         ),
         ("Busy", "overloaded", None, {"error": {"message": "Busy", "type": "overloaded"}}),

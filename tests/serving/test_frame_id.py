@@ -12,8 +12,8 @@ from streamkit.serving.frame_id import MAX_ID, START, FrameId
     [
         ("1-7", FrameId("1-7")),
         ("1-6.2", FrameId("1-6", 2)),
-        ("1-7+3", FrameId("1-7")),
-        ("0-0.1+2", FrameId(START, 1)),
+        ("1-7+3", FrameId("1-7", beats=3)),
+        ("0-0.1+2", FrameId(START, 1, 2)),
         ("0-0~3", FrameId("0-0~3")),
         ("0-0~3.1", FrameId("0-0~3", 1)),
         ("", FrameId("")),

@@ -18,7 +18,7 @@ from streamkit.testing import FaultProvider, Hold, Reply, answers
 from ..conftest import BACKENDS
 from .sse_client import connect
 
-pytestmark = [pytest.mark.anyio]
+pytestmark = pytest.mark.anyio
 BODY = {"model": "m", "messages": []}
 HELLO = answers.text_stream("Hel", "lo")
 PATIENCE = 20.0
@@ -117,6 +117,22 @@ async def test_a_handler_that_came_later_stays(handled):
     chain.undo()
 
     assert later is signal.getsignal(signal.SIGTERM)
+
+
+def test_a_signal_behind_the_end_of_the_loop_is_handed_on(handled):
+    """Of two chains the first may be undone first, and its handler be left: it does no harm."""
+
+    async def install():
+        first, second = Chain(lambda: None), Chain(lambda: None)
+        first.install()
+        second.install()
+        first.undo()
+        second.undo()
+
+    anyio.run(install)
+    signal.raise_signal(signal.SIGTERM)
+
+    assert [signal.SIGTERM] == handled
 
 
 async def test_outside_the_main_thread_nothing_is_installed(handled):
