@@ -793,7 +793,10 @@ def calls_of(draw, choice):
         events.append(ToolCallStarted(number, *names, choice, extra))
         if not known:
             events.append(ToolCallDelta(number, "", choice, f"call_{number}", f"f{number}"))
-        events += [ToolCallDelta(number, piece, choice) for piece in draw(st.lists(words))]
+        pieces = draw(st.lists(words))
+        if pieces:  # what is the beginning of JSON and no more would be a cut call
+            pieces.insert(0, "~")
+        events += [ToolCallDelta(number, piece, choice) for piece in pieces]
     return events
 
 

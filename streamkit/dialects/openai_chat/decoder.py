@@ -30,9 +30,10 @@ from ...events import (
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
 from ..calls import CallTracker
-from ..in_band import ERROR_FINISHES, echoed_error, find_error, may_echo, not_json
+from ..in_band import ERROR_FINISHES, find_error, not_json
 from .completion import usage_of
 from .delta import odd_content, parts_of, reasoning_of
+from .echoes import Echoes
 
 __all__ = ["OpenAIChatDecoder", "read_completion"]
 
@@ -80,10 +81,7 @@ class OpenAIChatDecoder:
     _reasons: dict[int, str | None] = attrs.field(factory=dict, init=False)
     _calls: dict[int, CallTracker] = attrs.field(factory=dict, init=False)
     _message_nulls: set[tuple[int, str]] = attrs.field(factory=set, init=False)
-    _echoes: dict[int, list[str]] = attrs.field(factory=dict, init=False)
-    """By choice: its first text, as long as it may be an error's."""
-    _spoke: set[int] = attrs.field(factory=set, init=False)
-    """Choices whose text is text."""
+    _echoes: Echoes = attrs.field(factory=Echoes, init=False)
     _content: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
@@ -151,11 +149,10 @@ class OpenAIChatDecoder:
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        held: list[Event] = []
-        error = _residual_error(residue) if residue else self._echoed(held)
+        error = _residual_error(residue) if residue else self._echoes.error()
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
-            return (*held, ResponseCompleted(evidence=ruling.evidence))
+            return (*self._echoes.release_all(), ResponseCompleted(evidence=ruling.evidence))
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
         raise TruncatedStream(
@@ -164,14 +161,6 @@ class OpenAIChatDecoder:
             + (f"; the body also held {excerpt(residue)!r}" if residue else "")
             + "; the connection was cut, or the provider ended early"
         )
-
-    def _echoed(self, held: list[Event]) -> InBandError | None:
-        """Find an error told as text; what else waited is text, and *held* gets it."""
-        error = None
-        for index in list(self._echoes):
-            error = error or echoed_error("".join(self._echoes[index]))
-            self._let_out(index, held)
-        return error
 
     def _wanting(self, verdict: Verdict) -> str:
         """Say what is missing."""
@@ -308,7 +297,7 @@ class OpenAIChatDecoder:
             text = delta.get("content")
             if len(delta) == 1 and type(text) is str:
                 if text:
-                    self._say(text, index, out)
+                    out.extend(self._echoes.tell(text, index))
             else:
                 self._delta(delta, index, out)
         elif type(message := choice.pop("message", None)) is dict:
@@ -327,7 +316,7 @@ class OpenAIChatDecoder:
         out.extend(reasoning_of(delta, index))
         if type(content) is str:
             if content:
-                self._say(content, index, out)
+                out.extend(self._echoes.tell(content, index))
         elif type(content) is list:
             out.extend(parts_of(content, index))
         if delta.get("refusal"):
@@ -340,21 +329,6 @@ class OpenAIChatDecoder:
         extra = {k: v for k, v in delta.items() if v not in (None, "") or self._is_news(index, k)}
         if extra:
             out.append(Metadata(index, extra, message=True))
-
-    def _say(self, text: str, index: int, out: list[Event]) -> None:
-        """Tell a piece of text. What may be an error's echo waits until it is known."""
-        if index in self._spoke:
-            out.append(TextDelta(text, index))
-            return
-        waiting = self._echoes.setdefault(index, [])
-        waiting.append(text)
-        if not may_echo("".join(waiting)):
-            self._let_out(index, out, spoke=not "".join(waiting).isspace())
-
-    def _let_out(self, index: int, out: list[Event], *, spoke: bool = True) -> None:
-        out.extend(TextDelta(piece, index) for piece in self._echoes.pop(index, ()))
-        if spoke:
-            self._spoke.add(index)
 
     def _tools(self, delta: dict[str, Any], index: int, out: list[Event]) -> None:
         pieces = delta.pop("tool_calls", None)
@@ -370,7 +344,7 @@ class OpenAIChatDecoder:
     def _finish(self, choice: dict[str, Any], index: int, out: list[Event]) -> None:
         reason = choice.pop("finish_reason", None)
         if reason:
-            self._let_out(index, out)
+            out.extend(self._echoes.release(index))
             word, before = str(reason), self._reasons[index]
             if before is None or (word != before and word in _FINAL):
                 self._reasons[index] = word

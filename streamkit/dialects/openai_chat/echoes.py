@@ -1,0 +1,59 @@
+"""The first text of each choice, as long as it may be an error that was passed on as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from ...errors import InBandError
+from ...events import Event, TextDelta
+from ..in_band import echoed_error, may_echo
+
+__all__ = ["Echoes"]
+
+
+@attrs.define(eq=False)
+class Echoes:
+    """
+    Tell text, and hold back what begins like an error's SSE.
+
+    Only a finish reason, or the lack of one, says which it is. What is let
+    out comes in the pieces it came in.
+    """
+
+    _waiting: dict[int, list[str]] = attrs.field(factory=dict, init=False)
+    _spoke: set[int] = attrs.field(factory=set, init=False)
+    """Choices whose text is text."""
+
+    def tell(self, text: str, index: int) -> Iterator[Event]:
+        """Give what may be told once *text* came."""
+        if index in self._spoke:
+            yield TextDelta(text, index)
+            return
+        waiting = self._waiting.setdefault(index, [])
+        waiting.append(text)
+        so_far = "".join(waiting)
+        if not may_echo(so_far):
+            yield from self._let_out(index)
+            if not so_far.isspace():
+                self._spoke.add(index)
+
+    def release(self, index: int) -> Iterator[Event]:
+        """Give what waits of a choice: it is text."""
+        self._spoke.add(index)
+        yield from self._let_out(index)
+
+    def release_all(self) -> Iterator[Event]:
+        """Give what waits of every choice."""
+        for index in list(self._waiting):
+            yield from self._let_out(index)
+
+    def error(self) -> InBandError | None:
+        """Give the error that waits, if one does."""
+        texts = ("".join(pieces) for pieces in self._waiting.values())
+        return next((error for text in texts if (error := echoed_error(text))), None)
+
+    def _let_out(self, index: int) -> Iterator[Event]:
+        for piece in self._waiting.pop(index, ()):
+            yield TextDelta(piece, index)
