@@ -364,11 +364,9 @@ class OpenAIChatDecoder:
     def _error_finish(self, choice: dict[str, Any]) -> None:
         reason = choice.get("finish_reason")
         if reason in ERROR_FINISHES:
-            echoes = ("".join(pieces) for pieces in self._echoes.values())
-            echo = next((error for text in echoes if (error := echoed_error(text))), None)
             raise (
                 find_error(choice)
-                or echo
+                or self._echoes.error()
                 or InBandError(
                     f"the provider ended the answer with finish_reason {reason!r}",
                     provider_code=str(reason),
