@@ -218,7 +218,7 @@ def arranged(stages: Sequence[Any]) -> list[Any]:
 
 def _is(entry: Any, kind: type) -> bool:
     made = entry.make if isinstance(entry, Recipe) else entry
-    return made is kind or isinstance(made, kind)
+    return isinstance(made, kind) or (isinstance(made, type) and issubclass(made, kind))
 
 
 def _endpoint(

@@ -31,6 +31,7 @@ from .errors import (
     MalformedStream,
     MisuseError,
     ProviderError,
+    Refusal,
     StageError,
     Stalled,
     StreamkitError,
@@ -348,6 +349,7 @@ _KNOWN: Final[dict[type, dict[str, tuple[Any, _Read]]]] = {
         "retry_after": (None, _number),
         "provider_code": (None, _text),
     },
+    Refusal: {"status": (0, _READERS[int]), "retry_after": (None, _number)},
     Stalled: {"clock": ("", _text), "seconds": (0.0, _number)},
 }
 _PUBLIC: Final = frozenset({"status", "retry_after"})

@@ -6,6 +6,7 @@ The one error tree.
     StreamkitError
     ├── MisuseError            you broke a rule of streamkit's
     ├── StageError             a stage raised, or broke its contract   (stage)
+    ├── Refusal                a client may not have what it asked for (refused)
     └── ProviderError          the peer broke a rule
         ├── TransportError     the connection failed or was dropped    (transport)
         ├── Stalled            a clock of ``Limits`` ran out           (stalled)
@@ -36,6 +37,7 @@ __all__ = [
     "MalformedStream",
     "MisuseError",
     "ProviderError",
+    "Refusal",
     "Rejected",
     "ResponseTooLarge",
     "RetractedAnswer",
@@ -47,6 +49,7 @@ __all__ = [
     "about_us",
     "excerpt",
     "explain",
+    "most_upstream",
 ]
 
 EXCERPT = 200
@@ -107,6 +110,7 @@ _EXPLANATIONS = {
     "malformed": "The model's answer could not be read.",
     "retracted": "The answer was withdrawn.",
     "limit": "The answer was too large.",
+    "refused": "The request was refused.",
     "cancelled": "The answer was cancelled.",
 }
 
@@ -160,6 +164,26 @@ class StageError(StreamkitError):
     def __init__(self, stage: str, problem: str) -> None:
         super().__init__(f"stage {stage!r} {problem}")
         self.stage = stage
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return StreamkitError.__new__, (type(self), *self.args), self.__dict__
+
+
+class Refusal(StreamkitError):
+    """
+    A client asked for what it cannot have; nothing was started for it.
+
+    Attributes:
+        status: the HTTP status that says so.
+        retry_after: seconds to wait before asking again; None where that would not help.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[object, ...]:
         return StreamkitError.__new__, (type(self), *self.args), self.__dict__
@@ -264,3 +288,17 @@ class FrameTooLarge(LimitExceeded):
 
 class ResponseTooLarge(LimitExceeded):
     """One answer is larger than ``Limits.max_response_bytes``."""
+
+
+def most_upstream(error: Exception) -> Exception:
+    """
+    Give the one error that the others of a group came of; an error that is no group is itself.
+
+    A task group raises what all its tasks raised. What the provider did wrong
+    comes before what a stage did, and that before the rest, first come first.
+    """
+    if not isinstance(error, ExceptionGroup):
+        return error
+    ranks = (ProviderError, StreamkitError, Exception)
+    leaves = [most_upstream(each) for each in error.exceptions]
+    return next(leaf for rank in ranks for leaf in leaves if isinstance(leaf, rank))

@@ -35,6 +35,13 @@ class Limits:
     """Seconds from the request to the first delta; keep-alives do not count."""
     idle: float = attrs.field(default=120.0, validator=_positive)
     """Seconds between deltas; keep-alives do not count."""
+    liveness: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_positive)
+    )
+    """
+    Seconds for which any byte, a keep-alive too, puts *first_content* and *idle* off: for
+    models that think in silence. None: only deltas do.
+    """
     drain: float = attrs.field(default=2.0, validator=_positive)
     """Seconds to wait for usage and the done marker once the answer has its finish reason."""
     total: float = attrs.field(default=900.0, validator=_positive)

@@ -48,6 +48,10 @@ class Timings:
     first_byte: float | None = None
     first_progress: float | None = None
     first_text: float | None = None
+    gap_median: float | None = None
+    """Half the silences between deltas were no longer; those of one read have none."""
+    gap_p99: float | None = None
+    """Ninety-nine of a hundred were no longer."""
     total: float | None = None
     attempts: int = 1
     """How many calls were made to the provider (a count)."""
@@ -84,6 +88,8 @@ class Response:
     finish: Finish | None = None
     """The neutral word; None for an answer that did not end."""
     usage: Usage | None = None
+    wasted: tuple[Usage, ...] = ()
+    """What attempts reported that gave no part of this answer; never added to *usage*."""
     evidence: str | None = None
     """What proves the end: ``finish_reason``, ``done_marker``, ``usage``, ``buffered`` or None."""
     rerouted: bool = False

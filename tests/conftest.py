@@ -1,7 +1,9 @@
-"""Every asynchronous test runs on asyncio, on uvloop and on trio."""
+"""Every asynchronous test runs on asyncio, on uvloop and on trio; what a run left out is said."""
 
 import pytest
 
+LEFT_OUT = pytest.StashKey[int]()
+"""How many tests were left out because of their mark (a count)."""
 BACKENDS = [
     pytest.param(("asyncio", {"debug": False}), id="asyncio"),
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
@@ -13,3 +15,31 @@ BACKENDS = [
 def anyio_backend(request):
     """The event loop a test runs on."""
     return request.param
+
+
+def pytest_deselected(items):
+    """Count the tests that need more than Python; under xdist this is a worker's part."""
+    if all(item.get_closest_marker("interop") for item in items):
+        items[0].config.stash[LEFT_OUT] = len(items)
+
+
+def pytest_sessionfinish(session):
+    """Have a worker of xdist's tell whoever sums up; each of them collected all."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Hear what a worker left out; one that crashed tells nothing."""
+    count = getattr(node, "workeroutput", {}).get("left_out", 0)
+    node.config.stash[LEFT_OUT] = max(count, node.config.stash.get(LEFT_OUT, 0))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say in one line what did not run, and how to run it."""
+    if count := config.stash.get(LEFT_OUT, 0):
+        tests = f"{count} test{'s' if count > 1 else ''} marked interop"
+        terminalreporter.write_line(
+            f"left out: {tests} (Redis, Node, Chromium); run with -m interop"
+        )

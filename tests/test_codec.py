@@ -19,6 +19,7 @@ from streamkit.errors import (
     MalformedStream,
     MisuseError,
     ProviderError,
+    Refusal,
     Rejected,
     StageError,
     Stalled,
@@ -493,7 +494,7 @@ def test_of_a_foreign_exception_nothing_is_told(error, public):
 
 
 SECRET = "hunter2hunter2"  # noqa: S105
-LEAKY = [StageError(SECRET, SECRET), Stalled(SECRET, 1.0)]
+LEAKY = [StageError(SECRET, SECRET), Stalled(SECRET, 1.0), Refusal(SECRET, status=403)]
 LEAKY += [
     kind(SECRET, provider_code=SECRET)
     for kind in ERROR_KINDS

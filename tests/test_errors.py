@@ -16,19 +16,23 @@ from streamkit.errors import (
     MalformedStream,
     MisuseError,
     ProviderError,
+    Refusal,
     Rejected,
     ResponseTooLarge,
+    RetractedAnswer,
     StageError,
     Stalled,
     StreamkitError,
     TransportError,
     TruncatedStream,
     excerpt,
+    most_upstream,
 )
 
 CODES = {
     MisuseError("m"): "misuse",
     StageError("s", "raised"): "stage",
+    Refusal("m", status=403, retry_after=1.0): "refused",
     ProviderError("m"): "provider",
     TransportError("m"): "transport",
     Stalled("idle", 1.5): "stalled",
@@ -36,6 +40,7 @@ CODES = {
     InBandError("m", provider_code="busy"): "in_band",
     TruncatedStream("m"): "truncated",
     MalformedStream("m"): "malformed",
+    RetractedAnswer("m"): "retracted",
     LimitExceeded("m"): "limit",
     FrameTooLarge("m"): "limit",
     ResponseTooLarge("m"): "limit",
@@ -61,7 +66,7 @@ def test_each_error_has_its_code(error):
 @pytest.mark.parametrize("error", CODES, ids=name_of)
 def test_whose_rule_was_broken_is_told_apart(error):
     """The peer's errors are `ProviderError`; misuse and stages are not."""
-    ours = isinstance(error, MisuseError | StageError)
+    ours = isinstance(error, MisuseError | StageError | Refusal)
     assert ours != isinstance(error, ProviderError)
 
 
@@ -170,3 +175,21 @@ def test_a_known_secret_never_stands_in_a_quote(before, secret, after):
 def test_a_quote_is_bounded(came):
     """At most so many characters and the mark of the cut."""
     assert EXCERPT + 1 >= len(excerpt(came))
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (KeyError("a"), "KeyError"),
+        (ExceptionGroup("g", [KeyError("a"), ValueError("b")]), "KeyError"),
+        (ExceptionGroup("g", [KeyError("a"), StageError("s", "x")]), "StageError"),
+        (ExceptionGroup("g", [StageError("s", "x"), TransportError("gone")]), "TransportError"),
+        (
+            ExceptionGroup("g", [KeyError(), ExceptionGroup("h", [OSError(), Rejected("no")])]),
+            "Rejected",
+        ),
+    ],
+)
+def test_of_a_group_the_most_upstream_error_counts(raised, expected):
+    """What the provider did wrong, before what a stage did, before the rest."""
+    assert expected == type(most_upstream(raised)).__name__

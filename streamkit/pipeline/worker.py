@@ -10,7 +10,7 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..dialects import Decoder
-from ..errors import StageError, StreamkitError, TruncatedStream, excerpt
+from ..errors import StageError, StreamkitError, TruncatedStream, excerpt, most_upstream
 from ..events import Event, Finished
 from ..framing import Ended
 from ..policy import Marks
@@ -201,9 +201,9 @@ class ParserWorker(Worker):
         marks = self.marks
         for event in out:
             if event.progress:
-                marks.progress = self.now()
-                if marks.first_progress is None:
-                    marks.first_progress = marks.progress
+                first = marks.progress is None
+                marks.progressed(self.now())
+                if first:
                     self.poke()
                 break
         if len(out) != 1 or not out[0].progress:
@@ -238,7 +238,8 @@ def stage_error(name: str, error: Exception) -> Exception:
 
 
 def raised(name: str, error: BaseException) -> StageError:
-    """Give the `StageError` for an exception out of stage *name*."""
+    """Give the `StageError` for an exception out of stage *name*; of a group, for the first."""
+    error = most_upstream(error) if isinstance(error, Exception) else error
     if isinstance(error, attrs.exceptions.FrozenInstanceError):
         problem = (
             "broke the rule that events are never changed: others hold the same one; it assigned "

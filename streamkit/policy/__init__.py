@@ -2,6 +2,7 @@
 
 from .clocks import Expired, Marks, expired, next_deadline
 from .evidence import RULES, Evidence, Ruling, Seen, Verdict, judge
+from .gaps import Gaps
 from .irrevocable import Irrevocable, OnRetract
 from .ledger import Comparison, Ledger
 from .reroute import ReroutePolicy
@@ -11,6 +12,7 @@ __all__ = [
     "Comparison",
     "Evidence",
     "Expired",
+    "Gaps",
     "Irrevocable",
     "Ledger",
     "Marks",

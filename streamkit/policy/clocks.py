@@ -9,10 +9,12 @@ is held back by a slow consumer, `Marks.hold` stops them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 import attrs
 
 from ..limits import Limits
+from .gaps import Gaps
 
 __all__ = ["Expired", "Marks", "expired", "next_deadline"]
 
@@ -45,6 +47,10 @@ class Marks:
     """When the first delta came."""
     progress: float | None = None
     """When the last delta came."""
+    alive: float | None = None
+    """When bytes last came, keep-alives among them; None where nobody asks."""
+    gaps: Gaps = attrs.field(factory=Gaps)
+    """How long it was silent between deltas."""
     finished: float | None = None
     """When the answer got its finish reason."""
     over: bool = False
@@ -65,6 +71,16 @@ class Marks:
             self.progress = min(self.progress + gap, now)
         if self.finished is not None:
             self.finished = min(self.finished + gap, now)
+        if self.alive is not None:
+            self.alive = min(self.alive + gap, now)
+
+    def progressed(self, now: float) -> None:
+        """Note a delta."""
+        if self.progress is not None:
+            self.gaps.add(now - self.progress)
+        self.progress = now
+        if self.first_progress is None:
+            self.first_progress = now
 
     @property
     def held(self) -> bool:
@@ -96,7 +112,11 @@ def _stream_deadlines(marks: Marks, limits: Limits) -> Iterator[tuple[float, str
         yield marks.started + limits.first_byte, "first_byte"
     if marks.finished is not None:
         yield marks.finished + limits.drain, "drain"
-    elif marks.progress is None:
-        yield marks.started + limits.first_content, "first_content"
+        return
+    thinks_until = -inf
+    if limits.liveness is not None and marks.alive is not None:
+        thinks_until = marks.alive + limits.liveness
+    if marks.progress is None:
+        yield max(marks.started + limits.first_content, thinks_until), "first_content"
     else:
-        yield marks.progress + limits.idle, "idle"
+        yield max(marks.progress + limits.idle, thinks_until), "idle"

@@ -7,10 +7,11 @@ web framework; `streamkit.serving.starlette` and `streamkit.serving.django` are
 thin faces of both.
 """
 
+from ..errors import Refusal
 from .asgi import Servable
 from .disconnect import OnDisconnect, cancel, detach, grace
 from .encoders import LightspeedCurrent, LightspeedSeed, StreamkitJson, fresh_encoder
-from .plain import Plain, Refusal
+from .plain import Plain
 from .routes import Routes
 from .runs import Runs
 from .stream import EventStream

@@ -6,29 +6,12 @@ from typing import Any, Self
 
 import attrs
 
-from ..errors import StreamkitError
+from ..errors import Refusal
 from ..framing import encode_ascii
 from ..limits import Limits
 from .asgi import respond
 
-__all__ = ["Plain", "Refusal"]
-
-
-class Refusal(StreamkitError):
-    """
-    A client asked for what it cannot have; nothing was started for it.
-
-    Attributes:
-        status: the HTTP status that says so.
-        retry_after: seconds to wait before asking again; None where that would not help.
-    """
-
-    code = "refused"
-
-    def __init__(self, message: str, *, status: int, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after = retry_after
+__all__ = ["Plain"]
 
 
 @attrs.define(eq=False)

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from ..errors import MisuseError
+from ..errors import MisuseError, Refusal
 from ..framing import decode
 from .asgi import Receive, Send, Servable, respond
-from .plain import Plain, Refusal
+from .plain import Plain
 from .runs import Runs
 
 __all__ = ["Ask", "Routes"]

@@ -12,11 +12,12 @@ from weakref import WeakSet
 import anyio
 import attrs
 
+from ..errors import Refusal
 from ..framing import encode
 from ..supervisor import CallbackOptions, Run
 from .asgi import Servable
 from .disconnect import OnDisconnect, as_on_disconnect, grace
-from .plain import Plain, Refusal
+from .plain import Plain
 from .request import idempotency_key, last_event_id, query
 from .signals import Chain
 from .stream import EventStream

@@ -43,7 +43,12 @@ class Attempt:
             Exception: whatever broke; what was delivered before stays delivered.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is asked for a run that is over
-        marks = Marks(self.timeline.started, self.clock.now(), self.source.buffered)
+        marks = Marks(
+            self.timeline.started,
+            self.clock.now(),
+            self.source.buffered,
+            gaps=self.timeline.gaps,
+        )
         self._marks = marks
         self.timeline.attempts += 1
         self.delivery.begin()
@@ -92,10 +97,14 @@ class Attempt:
         return self._marks is not None and self._marks.finished is not None
 
     def _taps(self, marks: Marks) -> Taps:
+        liveness = self.limits.liveness is not None
+
         def on_bytes() -> None:
+            if marks.byte is None or liveness:
+                marks.alive = self.clock.now()
             if marks.byte is None:
-                marks.byte = self.clock.now()
-                self.timeline.saw_byte(marks.byte)
+                marks.byte = marks.alive
+                self.timeline.saw_byte(self.clock.now())
 
         return Taps(
             on_bytes=on_bytes,

@@ -11,7 +11,14 @@ import attrs
 from anyio.abc import TaskGroup
 
 from ..cancellation import is_foreign
-from ..errors import MisuseError, StageError, Stalled, StreamkitError, excerpt
+from ..errors import (
+    MisuseError,
+    StageError,
+    Stalled,
+    StreamkitError,
+    excerpt,
+    most_upstream,
+)
 from ..events import (
     ResponseCancelled,
     ResponseCompleted,
@@ -23,7 +30,7 @@ from ..limits import Limits
 from ..logger import log
 from ..pipeline import Clock, Pipeline, Source, SystemClock
 from ..policy import ReroutePolicy
-from ..response import Response
+from ..response import Response, Usage
 from .attempt import Attempt
 from .audience import Audience
 from .callbacks import Callbacks
@@ -165,7 +172,7 @@ class Supervisor:
             # Also reached by a cancellation from outside the run's own scope.
             outcome = outcome or _broken_off(run, attempts)
             try:
-                outcome = self._timed(outcome, timeline, rerouted=len(attempts) > 1)
+                outcome = self._timed(outcome, timeline, attempts)
                 with anyio.CancelScope(shield=True):
                     await audience.hear(outcome)
                 delivery.end(outcome)
@@ -188,17 +195,23 @@ class Supervisor:
         pipeline = self._pipeline
         try:
             return await self._attempt(pipeline.source, request, timeline, delivery, attempts)
-        except Exception as error:  # noqa: BLE001 (the contract: any exception reroutes)
+        except Exception as raised:  # noqa: BLE001 (the contract: any exception reroutes)
+            error = most_upstream(raised)
             await anyio.lowlevel.checkpoint_if_cancelled()  # cancellation is never rerouted
             if self.buffered is None or _is_final(error) or not self._allows(error):
                 return ResponseFailed(error, _partial(attempts))
             first = error
         code = getattr(first, "code", StreamkitError.code)
-        log.info("streaming failed; rerouted to the buffered call", run=run.id, code=code)
+        status = getattr(first, "status", None)
+        log.info(
+            "streaming failed; rerouted to the buffered call", run=run.id, code=code, status=status
+        )
+        log.debug("why streaming failed", run=run.id, error=excerpt(first))
         delivery.reroute(code, len(attempts) + 1)
         try:
             return await self._attempt(self.buffered, request, timeline, delivery, attempts)
-        except Exception as error:  # noqa: BLE001
+        except Exception as raised:  # noqa: BLE001
+            error = most_upstream(raised)
             error.__cause__ = first
             return ResponseFailed(error, _partial(attempts))
 
@@ -224,17 +237,26 @@ class Supervisor:
         attempts.append(attempt)
         return ResponseCompleted(await attempt.run(self._pipeline))
 
-    def _timed(self, outcome: Terminal, timeline: Timeline, *, rerouted: bool) -> Terminal:
+    def _timed(self, outcome: Terminal, timeline: Timeline, attempts: list[Attempt]) -> Terminal:
         assert isinstance(outcome, ResponseCompleted | ResponseFailed | ResponseCancelled)  # noqa: S101
         response = attrs.evolve(
             outcome.response or Response(),
-            rerouted=rerouted,
+            rerouted=len(attempts) > 1,
+            wasted=_wasted(outcome, attempts),
             timings=timeline.timings(self.clock.now()),
         )
         outcome = attrs.evolve(outcome, response=response)
         if isinstance(outcome, ResponseCompleted):
             outcome = attrs.evolve(outcome, evidence=response.evidence)
         return outcome
+
+
+def _wasted(outcome: Terminal, attempts: list[Attempt]) -> tuple[Usage, ...]:
+    """Give what attempts reported that gave no part of the answer."""
+    partials = _partials(attempts)
+    gave = len(partials) - 1 if isinstance(outcome, ResponseCompleted) else _telling(partials)
+    usages = (p.usage for n, p in enumerate(partials) if n != gave and p is not None)
+    return tuple(usage for usage in usages if usage is not None)
 
 
 def _broken_off(run: Run, attempts: list[Attempt]) -> Terminal:
@@ -255,11 +277,22 @@ def _is_final(error: Exception) -> bool:
 
 def _partial(attempts: list[Attempt], *, cancelled: bool = False) -> Response:
     """Give as much of the answer as came: of the newest attempt that has content."""
+    partials = _partials(attempts)
+    number = _telling(partials)
+    partial = (partials[number] if number >= 0 else None) or Response()
+    return attrs.evolve(partial, finish="cancelled") if cancelled else partial
+
+
+def _partials(attempts: list[Attempt]) -> list[Response | None]:
     try:
-        partials = [p for attempt in attempts if (p := attempt.partial()) is not None]
+        return [attempt.partial() for attempt in attempts]
     except Exception as error:  # noqa: BLE001 (a folding stage may be anyone's)
         log.error("the partial answer could not be told", error=type(error).__name__)
-        partials = []
-    telling = (p for p in reversed(partials) if p.choices)
-    partial = next(telling, partials[-1] if partials else Response())
-    return attrs.evolve(partial, finish="cancelled") if cancelled else partial
+        return []
+
+
+def _telling(partials: list[Response | None]) -> int:
+    """Give the number of the newest with content, else of the newest there is; -1 for none."""
+    there = [number for number, partial in enumerate(partials) if partial is not None]
+    full = [number for number in there if (p := partials[number]) is not None and p.choices]
+    return (full or there or [-1])[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..policy import Marks
+from ..policy import Gaps, Marks
 from ..response import Timings
 
 __all__ = ["Timeline"]
@@ -16,6 +16,7 @@ class Timeline:
 
     started: float
     attempts: int = 0
+    gaps: Gaps = attrs.field(factory=Gaps)
     _byte: float | None = None
     _progress: float | None = None
     _text: float | None = None
@@ -39,6 +40,8 @@ class Timeline:
             first_byte=self._since(self._byte),
             first_progress=self._since(self._progress),
             first_text=self._since(self._text),
+            gap_median=self.gaps.quantile(0.5),
+            gap_p99=self.gaps.quantile(0.99),
             total=now - self.started,
             attempts=self.attempts,
         )

@@ -165,3 +165,52 @@ def test_only_the_time_of_waiting_counts(turns, clock):
         made.release(now)
     left = next_deadline(made, limits(**{clock: 1000})) - now
     assert left == pytest.approx(1000 - waited)
+
+
+@pytest.mark.parametrize(
+    ("clock", "stamps", "deadline"),
+    [
+        ("first_content", {"byte": 101, "alive": 109}, 119),
+        ("first_content", {"byte": 101, "alive": 101}, 111),
+        ("first_content", {}, 105),
+        ("idle", {"byte": 101, "progress": 103, "alive": 112}, 122),
+        ("idle", {"byte": 101, "progress": 103, "alive": 103}, 113),
+        ("drain", {"byte": 101, "finished": 104, "alive": 104}, 109),
+        ("total", {"byte": 101, "alive": 104}, 105),
+        ("first_byte", {"alive": 104}, 105),
+    ],
+)
+def test_where_liveness_counts_any_byte_puts_the_stream_off(clock, stamps, deadline):
+    """By ten seconds here: content and idle, and no other clock."""
+    made = limits(liveness=10, **{clock: 5})
+
+    assert deadline == next_deadline(marks(**stamps), made)
+
+
+def test_without_liveness_a_keep_alive_counts_for_nothing():
+    """A ping is no progress."""
+    made = marks(byte=101, progress=103, alive=500)
+
+    assert 108 == next_deadline(made, limits(idle=5))
+
+
+def test_what_kept_alive_while_held_counts_from_the_release():
+    """As progress does."""
+    made = marks(byte=101, progress=101, alive=102)
+    made.hold(103)
+    made.release(113)
+
+    assert 112 + 10 == next_deadline(made, limits(liveness=10, idle=5))
+
+
+def test_the_gaps_are_those_between_deltas():
+    """Time held back by a slow reader is none of the provider's."""
+    made = marks()
+    for now in (101, 103, 106):
+        made.progressed(now)
+    made.hold(106)
+    made.release(116)
+    made.progressed(117)
+
+    assert (101, 117) == (made.first_progress, made.progress)
+    assert [1, 2, 3] == [made.gaps.quantile(share) for share in (0.1, 0.5, 1)]

@@ -1,0 +1,51 @@
+"""The silences of one run, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import Final
+
+import attrs
+
+__all__ = ["Gaps"]
+
+KEPT: Final = 4096
+"""How many are kept at most; then every second one, from then on (a count)."""
+
+
+@attrs.define(eq=False)
+class Gaps:
+    """
+    How long a provider was silent between reads that brought something (seconds).
+
+    A sample: once `KEPT` are there every second one is dropped, and only every
+    second that comes is kept, and so on. Each kept one stands for as many.
+    """
+
+    _kept: array[float] = attrs.field(factory=lambda: array("d"), init=False)
+    _every: int = attrs.field(default=1, init=False)
+    _seen: int = attrs.field(default=0, init=False)
+
+    def add(self, seconds: float) -> None:
+        """Take one more."""
+        self._seen += 1
+        if self._seen % self._every == 0:
+            self._kept.append(seconds)
+            if len(self._kept) >= KEPT:
+                self._kept = self._kept[1::2]
+                self._every *= 2
+
+    def quantile(self, share: float) -> float | None:
+        """
+        Give the smallest that *share* of them do not exceed.
+
+        Args:
+            share: from 0 to 1; 0.5 is the median.
+
+        Returns:
+            Seconds; None where there was none.
+        """
+        if not self._kept:
+            return None
+        return sorted(self._kept)[max(0, math.ceil(share * len(self._kept)) - 1)]
