@@ -104,7 +104,7 @@ _EXPLANATIONS = {
     "stage": "The answer could not be processed.",
     "transport": "The connection to the model failed.",
     "stalled": "The model did not answer in time.",
-    "rejected": "The model refused the request.",
+    "rejected": "The model did not take the request.",
     "in_band": "The model could not finish its answer.",
     "truncated": "The answer was cut off.",
     "malformed": "The model's answer could not be read.",

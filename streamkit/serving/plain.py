@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import attrs
@@ -41,7 +42,7 @@ class Plain:
         """Say *refusal*."""
         error = {"code": refusal.code, "message": refusal.message}
         retry = refusal.retry_after
-        headers = {} if retry is None else {"retry-after": str(round(retry))}
+        headers = {} if retry is None else {"retry-after": str(math.ceil(retry))}
         return cls(refusal.status, {"error": error}, headers)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -44,7 +44,7 @@ def installed(tmp_path_factory):
     """Where the client is installed, from npm, in the version that is pinned."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        pytest.skip("needs Node and npm")
+        pytest.fail("needs Node and npm: apt-get install nodejs npm")
     directory = tmp_path_factory.mktemp("npm")
     (directory / "package.json").write_text('{"private": true}')
     done = subprocess.run(
