@@ -18,6 +18,7 @@ from .stages import (
     Accumulator,
     Buffered,
     ChunkParser,
+    Collected,
     Endpoint,
     EventFanout,
     Suppressor,
@@ -194,7 +195,7 @@ class Client:
                 EventFanout(),
             ],
             supervisor=Supervisor(
-                Buffered(http, endpoint=self._endpoint),
+                (Collected if self._reroute.collect else Buffered)(http, endpoint=self._endpoint),
                 limits=self._limits,
                 reroute=self._reroute,
                 clock=self._clock,

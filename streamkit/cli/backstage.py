@@ -72,7 +72,7 @@ class Backstage:
 
     def reply(self, request: Recorded) -> Reply:
         """Give what *request* gets."""
-        reply = self.scene.stream if request.streaming else self.scene.buffered
+        reply = self.scene.streamed(request) if request.streaming else self.scene.buffered
         call = Call(request, reply.status)
         self.calls.append(call)
         self.changed()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import attrs
 
 from ..limits import Limits
 from ..response import ToolCall
-from ..testing import Drop, KeepAlive, Pause, Reply, Step, answers
+from ..testing import Drop, KeepAlive, Pause, Recorded, Reply, Step, answers
 
 __all__ = ["QUESTION", "SCENES", "Expected", "Scene"]
 
@@ -31,6 +31,8 @@ class Expected:
     text: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    streams: int = 1
+    """How many streaming calls it takes (a count)."""
     rerouted: str | None = None
     """The code of the streaming error; None where the stream gave the answer."""
     retracted: tuple[str, ...] = ()
@@ -47,12 +49,16 @@ class Scene:
     title: str
     fault: str
     """What the provider does, in one sentence."""
-    stream: Reply
+    stream: Reply | Callable[[Recorded], Reply]
     """What a request with ``stream`` gets."""
     buffered: Reply = _UNASKED
     """What a request without it gets."""
     expected: Expected
     limits: Limits = _LIMITS
+
+    def streamed(self, request: Recorded) -> Reply:
+        """Give what a *request* with ``stream`` gets."""
+        return self.stream if isinstance(self.stream, Reply) else self.stream(request)
 
 
 def _spoken(deltas: Iterable[dict[str, Any]]) -> Iterator[bytes | Step]:
@@ -138,7 +144,22 @@ _ONE_PIECE = (
     "You asked for a river and were handed a glass of water. It is the same water: an answer "
     "is an answer, and no second call is needed."
 )
+_STRICT = (
+    "A strict server reads every field and forgives none. One word too many, and the whole "
+    "request comes back unread; without it, the answer streams."
+)
+_UNKNOWN_FIELD = Reply(
+    answers.error("Unrecognized field: stream_options", param="stream_options"), status=422
+)
 _LIMITED = Reply(answers.error("Rate limit exceeded", type="rate_limit_error"), status=429)
+
+
+def _strict(request: Recorded) -> Reply:
+    """Give what a server answers that has never heard of ``stream_options``."""
+    if "stream_options" in request.json:
+        return _UNKNOWN_FIELD
+    return Reply(*_begins(_says(_STRICT)), *_ends())
+
 
 SCENES: Final[tuple[Scene, ...]] = (
     Scene(
@@ -155,13 +176,11 @@ SCENES: Final[tuple[Scene, ...]] = (
         "Not every server speaks in pieces. Some were built when an answer came whole or not "
         "at all, and they say so before the first word.",
     ),
-    _rejected(
-        "stream_options is unknown",
-        "It rejects a field it has never heard of with HTTP 422.",
-        422,
-        answers.error("Unrecognized field: stream_options", param="stream_options"),
-        "A strict server reads every field and forgives none. One word too many, and the "
-        "whole request comes back unread.",
+    Scene(
+        title="stream_options is unknown",
+        fault="It rejects a field it has never heard of with HTTP 422.",
+        stream=_strict,
+        expected=Expected(text=_STRICT, streams=2),
     ),
     _healed(
         "The connection drops",

@@ -85,7 +85,7 @@ def judge(
     must = scene.expected
     outcome = _outcome(account.events)
     response = _response(outcome)
-    asked = ("stream",) if must.rerouted is None else ("stream", "buffered")
+    asked = ("stream",) * must.streams + (() if must.rerouted is None else ("buffered",))
     ends = [at for at, event in enumerate(account.events) if event.terminal]
     kind = ResponseCompleted if must.failure is None else ResponseFailed
     checks = (

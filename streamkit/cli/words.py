@@ -146,7 +146,7 @@ def _in_short(verdict: Verdict) -> str:
     if isinstance(verdict.outcome, ResponseFailed):
         return "told the error"
     if not account.reroutes:
-        return "as it came"
+        return "as it came" if len(verdict.calls) == 1 else "left it out, streamed"
     if account.retracted:
         return "retracted, anew"
     if after := account.reroutes[-1].after:

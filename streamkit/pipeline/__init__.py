@@ -21,6 +21,7 @@ from .stage import (
     TimedTransform,
     Transform,
 )
+from .without import Without
 
 __all__ = [
     "AsyncStage",
@@ -43,4 +44,5 @@ __all__ = [
     "Taps",
     "TimedTransform",
     "Transform",
+    "Without",
 ]

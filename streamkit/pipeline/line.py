@@ -79,6 +79,11 @@ class Line:
         fold = next(folds, None)
         return fold.partial() if fold is not None else Response()
 
+    @property
+    def tools_ran(self) -> bool:
+        """Whether a tool ran at the provider, as far as a folding stage knows."""
+        return any(getattr(stage, "tools_ran", False) for _, stage in self.stages)
+
     async def run(self, source: Source, request: dict[str, Any], taps: Taps) -> Response:
         """
         Fetch the answer and take it through every stage.

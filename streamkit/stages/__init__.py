@@ -2,6 +2,7 @@
 
 from .accumulator import Accumulator
 from .buffered import Buffered
+from .collected import Collected
 from .endpoint import Endpoint
 from .fanout import EventFanout
 from .parser import ChunkParser
@@ -15,6 +16,7 @@ __all__ = [
     "Accumulator",
     "Buffered",
     "ChunkParser",
+    "Collected",
     "Endpoint",
     "EventFanout",
     "Redact",

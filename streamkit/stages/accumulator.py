@@ -47,6 +47,11 @@ class Accumulator:
                 answer.add(event)
         return events
 
+    @property
+    def tools_ran(self) -> bool:
+        """Whether a tool ran at the provider."""
+        return any(call.ran for fold in self._answer.choices.values() for call in fold.calls)
+
     def partial(self) -> Response:
         """Give the answer as far as it came."""
         return self._response(None)

@@ -80,6 +80,11 @@ class Attempt:
         """Give the answer as far as it came; None before the stages were made."""
         return self._line.partial() if self._line is not None else None
 
+    @property
+    def tools_ran(self) -> bool:
+        """Whether a tool ran at the provider: another attempt would run it again."""
+        return self._line is not None and self._line.tools_ran
+
     def _expire(self, ran_out: Expired) -> None:
         self._cause = Stalled(ran_out.clock, ran_out.seconds)
         line = self._line
