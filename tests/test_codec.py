@@ -444,7 +444,7 @@ def test_a_code_names_one_class(kind):
             Rejected("key sk-1", status=429, retry_after=2.0, provider_code="org-7"),
             {
                 "code": "rejected",
-                "message": "The model refused the request.",
+                "message": "The model did not take the request.",
                 "status": 429,
                 "retry_after": 2.0,
             },

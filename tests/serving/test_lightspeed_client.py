@@ -177,7 +177,7 @@ async def test_the_client_throws_an_early_failure(installed):
     said = await seen(installed, body, status=429, headers={"content-type": "application/json"})
     assert {
         "name": "LightspeedClientError",
-        "message": "The model refused the request.",
+        "message": "The model did not take the request.",
         "status": 429,
     } == said["thrown"]
 

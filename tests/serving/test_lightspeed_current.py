@@ -529,8 +529,8 @@ def test_a_gap_takes_all_documents_back():
 @pytest.mark.parametrize(
     ("error", "status", "response", "cause"),
     [
-        (Rejected("…", status=413), 413, "The model refused the request.", "rejected"),
-        (Rejected("key sk-1", status=401), 502, "The model refused the request.", "rejected"),
+        (Rejected("…", status=413), 413, "The model did not take the request.", "rejected"),
+        (Rejected("key sk-1", status=401), 502, "The model did not take the request.", "rejected"),
         (InBandError("…", status=200), 502, "The model could not finish its answer.", "in_band"),
         (Stalled("idle", 5.0), 504, "The model did not answer in time.", "stalled"),
         (StageError("mine", "raised"), 500, "The answer could not be processed.", "stage"),

@@ -415,7 +415,7 @@ def test_counts_that_nobody_knows_are_none(response):
 def test_a_failure_is_one_frame_that_says_nothing_of_the_provider():
     """A sentence of ours, by the error's code; nothing comes behind it."""
     error = Rejected("401: key sk-0123456789abcdef is not valid", status=401)
-    assert [{"event": "error", "data": {"id": 0, "token": "The model refused the request."}}] == (
+    assert [{"event": "error", "data": {"id": 0, "token": "The model did not take the request."}}] == (
         told(ResponseFailed(error, Response("Hi")))
     )
 
@@ -793,7 +793,7 @@ def test_errors_can_be_explained_otherwise():
 @pytest.mark.parametrize(
     ("error", "response", "cause"),
     [
-        (Rejected("key sk-0123456789abcdef"), "The model refused the request.", "rejected"),
+        (Rejected("key sk-0123456789abcdef"), "The model did not take the request.", "rejected"),
         (StreamkitError("secret"), "The answer could not be had.", "error"),
         (ValueError("secret"), "The answer could not be had.", "error"),
     ],

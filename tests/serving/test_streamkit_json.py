@@ -133,7 +133,7 @@ def test_what_is_no_event_is_a_known_aside():
             Rejected("secret", status=429, retry_after=2.0, provider_code="secret"),
             {
                 "code": "rejected",
-                "message": "The model refused the request.",
+                "message": "The model did not take the request.",
                 "status": 429,
                 "retry_after": 2.0,
             },

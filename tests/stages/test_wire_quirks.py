@@ -316,7 +316,7 @@ async def test_usage_is_waited_for_but_not_for_ever(last):
 
 @pytest.mark.parametrize("field", ["stream_options", "stream_options.include_usage"])
 async def test_stream_options_may_be_rejected(field):
-    """The same stream is asked for without it, and only where that fails too, the buffered call."""
+    """The stream is asked for without it; where that fails too, the buffered call. Quirk 37."""
     refusal = answers.error(f"Unrecognized request argument: {field}", param=field)
     events, requests = await rerouted(refusal, status=400, streams=2)
     assert (["rejected"], ["Hello"]) == (codes(events), texts(events))
