@@ -9,28 +9,20 @@ import attrs
 from ..dialects import Dialect, HttpCall
 from ..framing import Ended
 from ..pipeline import Emit, Taps
-from .endpoint import Endpoint
+from .endpoint import HttpSource
 
 __all__ = ["Buffered"]
 
 
 @attrs.define(eq=False)
-class Buffered:
+class Buffered(HttpSource):
     """
     Send the call without streaming; the answer walks the same stages.
 
     A provider that streams all the same is read as a stream.
     """
 
-    http: Any
-    """An ``httpx.AsyncClient`` or anything of its shape; never closed here."""
-    endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
     buffered: ClassVar[bool] = True
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The endpoint's."""
-        return self.endpoint.secrets
 
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Ask the dialect how a buffered call is sent."""

@@ -9,13 +9,13 @@ import attrs
 from ..dialects import Dialect, HttpCall
 from ..framing import Ended, Frame
 from ..pipeline import Emit, Taps
-from .endpoint import Endpoint
+from .endpoint import HttpSource
 
 __all__ = ["Collected"]
 
 
 @attrs.define(eq=False)
-class Collected:
+class Collected(HttpSource):
     """
     A buffered call for providers that only stream, and for answers too long to wait for in one.
 
@@ -24,15 +24,7 @@ class Collected:
     breaks here is ever told.
     """
 
-    http: Any
-    """An ``httpx.AsyncClient`` or anything of its shape; never closed here."""
-    endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
     buffered: ClassVar[bool] = True
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The endpoint's."""
-        return self.endpoint.secrets
 
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Ask the dialect how a streaming call is sent."""

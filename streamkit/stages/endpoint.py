@@ -16,7 +16,7 @@ from ..framing import Ended, encode, read_frames
 from ..pipeline import Emit, Over, Taps
 from .foreign import map_foreign
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "HttpSource"]
 
 _REJECTION_BYTES = 64 * 1024
 """How much of a rejection's body is read (bytes)."""
@@ -199,3 +199,17 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+@attrs.define(eq=False)
+class HttpSource:
+    """What the sources over HTTP have in common: who sends, and where to."""
+
+    http: Any
+    """An ``httpx.AsyncClient`` or anything of its shape; never closed here."""
+    endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The endpoint's."""
+        return self.endpoint.secrets

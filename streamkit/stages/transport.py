@@ -10,13 +10,13 @@ import httpx
 from ..dialects import Dialect, HttpCall
 from ..framing import Ended
 from ..pipeline import Emit, Taps
-from .endpoint import Endpoint
+from .endpoint import HttpSource
 
 __all__ = ["Transport", "open_http"]
 
 
 @attrs.define(eq=False)
-class Transport:
+class Transport(HttpSource):
     """
     Send the streaming call, and yield the frames of its body as they come.
 
@@ -25,15 +25,7 @@ class Transport:
     answered too.
     """
 
-    http: Any
-    """An ``httpx.AsyncClient`` or anything of its shape; never closed here."""
-    endpoint: Endpoint = attrs.field(factory=Endpoint, kw_only=True)
     buffered: ClassVar[bool] = False
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The endpoint's."""
-        return self.endpoint.secrets
 
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Ask the dialect how a streaming call is sent."""
