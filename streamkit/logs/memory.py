@@ -77,6 +77,17 @@ class MemoryLog:
             self._trim()
         return True
 
+    def give_up(self, terminal: Event) -> None:
+        """
+        End all the same, where `append` raised: readers are told, whatever else is lost.
+
+        Does nothing where it ended before.
+        """
+        if not self._ended:
+            self.kept.append(terminal)
+            self._ended = True
+            self.wake()
+
     @property
     def head(self) -> int:
         """The sequence number of the newest event; 0 while there is none."""

@@ -174,6 +174,9 @@ class Log(Protocol):
     def append(self, epoch: int, events: Sequence[Event], /) -> bool:
         """Append at once, never waiting. Gives False where *epoch* is not the newest."""
 
+    def give_up(self, terminal: Event) -> None:
+        """End all the same, where `append` raised. Never raises."""
+
     @property
     def full(self) -> bool:
         """Whether the writer must wait for `room` before it reads on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -181,6 +182,8 @@ class Supervisor:
                 delivery.end(outcome)
             except Exception as error:  # noqa: BLE001
                 log.error("the end of a run could not be told", run=run.id, error=repr(error))
+                with suppress(Exception):  # the log broke already, and is anyone's
+                    run.log.give_up(outcome)
             finally:
                 run.outcome = outcome
                 self._runs.discard(run)

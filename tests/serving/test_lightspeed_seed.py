@@ -415,9 +415,9 @@ def test_counts_that_nobody_knows_are_none(response):
 def test_a_failure_is_one_frame_that_says_nothing_of_the_provider():
     """A sentence of ours, by the error's code; nothing comes behind it."""
     error = Rejected("401: key sk-0123456789abcdef is not valid", status=401)
-    assert [{"event": "error", "data": {"id": 0, "token": "The model did not take the request."}}] == (
-        told(ResponseFailed(error, Response("Hi")))
-    )
+    assert [
+        {"event": "error", "data": {"id": 0, "token": "The model did not take the request."}}
+    ] == (told(ResponseFailed(error, Response("Hi"))))
 
 
 def test_a_cancelled_turn_is_truncated():

@@ -98,8 +98,11 @@ async def test_a_log_that_raises_ends_the_run():
         )
         with anyio.fail_after(5):
             async with pipeline, pipeline.stream(BODY) as run:
+                watched = [event async for event in run]
                 with pytest.raises(OSError, match="the log is gone"):
                     await run.response()
+
+    assert ["ResponseFailed"] == [type(event).__name__ for event in watched]
 
 
 class Sleeps:
