@@ -40,6 +40,7 @@ class Collected(HttpSource):
         frames: list[Frame] = []
 
         async def keep(batch: list[Frame]) -> None:
+            """Take the frames of one read."""
             frames.extend(batch)
 
         ended = await self.endpoint.fetch(self.http, call, keep, taps, accept="text/event-stream")
