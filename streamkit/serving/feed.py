@@ -123,7 +123,7 @@ class Feed:
     async def _event(self) -> tuple[Event | None, str | None]:
         cursor = self._cursor
         assert cursor is not None  # noqa: S101
-        if self.heartbeat is not None:
+        if self.heartbeat is not None and not cursor.ready:
             cursor.heartbeat = max(0.0, self._gave + self.heartbeat - anyio.current_time())
         event = await anext(cursor, None)
         if isinstance(event, Heartbeat) and self.run.outcome is not None and not cursor.ready:
