@@ -20,6 +20,7 @@ from ..framing import encode
 from ..replay import replay
 from .demo import run_demo
 from .display import Display
+from .faults import faults
 from .live import Live
 from .plain import Plain
 
@@ -147,3 +148,6 @@ def replay_command(*, dialect: str, chunk: int | None, files: Sequence[Path]) ->
         failed = failed or replayed.error is not None
         click.echo(encode(replayed.summary(str(file))).decode())
     return _FAILURE if failed else 0
+
+
+commands.add_command(faults)

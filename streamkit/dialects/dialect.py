@@ -11,6 +11,7 @@ from ..events import Event
 from ..framing import Frame
 from ..response import Finish, Usage
 from .answer import Answer, ChoiceFold
+from .encoder import Encoder
 
 __all__ = ["Decoder", "Dialect", "HttpCall"]
 
@@ -82,6 +83,14 @@ class Dialect(Protocol):
 
     def decoder(self) -> Decoder:
         """Give a fresh decoder, for one attempt."""
+
+    def encoder(self) -> Encoder:
+        """
+        Give a fresh encoder, for one watcher: it writes what the decoder reads.
+
+        What it writes of any answer, of this API or of another, is read back
+        as the same text, tool calls and end; of its own API, field by field.
+        """
 
     def read_buffered(self, body: Any, /) -> Sequence[Event]:
         """

@@ -26,6 +26,16 @@ bytes or str   one HTTP chunk, in its own send
 `Reset`        close the connection with a TCP reset
 =============  ==========================================================
 
+A `Scenario` says the same in a small language, in the frames of any dialect
+(`streamkit.testing.scenario` has all of its words)::
+
+    FaultProvider.scripted('''
+        stream
+            text "Hel" "lö"
+            finish stop
+            cut in utf-8
+    ''')
+
 Needs h11: ``pip install 'streamkit[testing]'``.
 """
 
@@ -35,6 +45,7 @@ from .conformance import ConformanceError, check_stage
 from .provider import FaultProvider
 from .recorded import Recorded
 from .reply import Framing, Reply
+from .scenario import Act, Scenario
 from .script import Script
 from .steps import (
     Drop,
@@ -50,6 +61,7 @@ from .steps import (
 )
 
 __all__ = [
+    "Act",
     "ConformanceError",
     "Drop",
     "FaultProvider",
@@ -63,6 +75,7 @@ __all__ = [
     "Recorded",
     "Reply",
     "Reset",
+    "Scenario",
     "Script",
     "Step",
     "Until",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import attrs
@@ -30,6 +31,7 @@ MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of one request's body, or sent ahead of a reply; a client that sends more is hung up on."""
 
 _LINGER = struct.pack("ii", 1, 0)  # on, 0 s: close() sends RST instead of FIN (socket(7))
+_GZIP = 16 + zlib.MAX_WBITS  # the container gzip, not zlib's own (zlib.h)
 _UNDER_WAY = (h11.SEND_RESPONSE, h11.SEND_BODY)
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -54,6 +56,8 @@ class Connection:
     _failed: Callable[[Exception], None]
     _http: h11.Connection = attrs.field(init=False, factory=lambda: h11.Connection(h11.SERVER))
     _closed: bool = attrs.field(init=False, default=False)
+    _gzip: Any = attrs.field(init=False, default=None)
+    """What compresses the reply under way; None where none does."""
 
     async def serve(self) -> None:
         """Serve until either side closes; a client that breaks HTTP is hung up on."""
@@ -117,6 +121,8 @@ class Connection:
         reply.cancel()
 
     async def _play(self, reply: Reply, recorded: Recorded) -> None:
+        zipped = reply.gzip and recorded.method != "HEAD"
+        self._gzip = zlib.compressobj(wbits=_GZIP) if zipped else None
         try:
             for silent in reply.before:
                 await silent(self)
@@ -124,13 +130,18 @@ class Connection:
             for step in reply.steps if recorded.method != "HEAD" else ():
                 await (self.send(step) if isinstance(step, bytes) else step(self))
             if not self._closed:  # by a step: then the body need not be whole
-                await self._put(h11.EndOfMessage())
+                await self._end_body()
         except anyio.BrokenResourceError:
             self._note_gone(recorded)
         except anyio.ClosedResourceError:
             pass  # by a step
         except Exception as bug:  # noqa: BLE001 -- it is the script's, and raised when the provider ends
             self._failed(bug)
+
+    async def _end_body(self) -> None:
+        if self._gzip is not None:
+            await self._put(h11.Data(data=self._gzip.flush()))
+        await self._put(h11.EndOfMessage())
 
     def _note_gone(self, recorded: Recorded) -> None:
         # A client that has read the end of a body may leave before we look up.
@@ -152,7 +163,9 @@ class Connection:
     # -- the wire, as steps see it -------------------------------------------
 
     async def send(self, data: bytes) -> None:
-        """Send *data* as one piece of the body, framed as the reply says."""
+        """Send *data* as one piece of the body, framed and compressed as the reply says."""
+        if self._gzip is not None:
+            data = self._gzip.compress(data) + self._gzip.flush(zlib.Z_SYNC_FLUSH)
         await self._put(h11.Data(data=data))
 
     async def send_eof(self) -> None:

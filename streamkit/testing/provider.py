@@ -9,11 +9,13 @@ import anyio
 import attrs
 from anyio.abc import SocketAttribute, SocketListener, SocketStream, TaskGroup
 
+from ..dialects import Dialect
 from ..errors import MisuseError, excerpt
 from . import answers
 from .connection import Connection
 from .recorded import Recorded
 from .reply import Reply
+from .scenario import Scenario, compiled
 from .script import Chooser, choose
 
 __all__ = ["FaultProvider"]
@@ -34,12 +36,16 @@ class FaultProvider:
     Args:
         stream: what a request gets whose JSON body says ``"stream": true``.
         buffered: what every other request gets.
+        accept_delay: how late each connection is accepted (seconds).
+        port: to listen on; 0 takes a free one.
 
     A request that nothing is scripted for gets status 501.
     """
 
     _stream: Chooser = attrs.field(default=choose(_UNSCRIPTED), converter=choose)
     _buffered: Chooser = attrs.field(default=choose(_UNSCRIPTED), converter=choose)
+    _accept_delay: float = 0.0
+    _wanted_port: int = attrs.field(default=0, alias="port")
     requests: list[Recorded] = attrs.field(init=False, factory=list)
     """What was asked, in order of arrival."""
     failures: list[Exception] = attrs.field(init=False, factory=list)
@@ -51,6 +57,28 @@ class FaultProvider:
     _arrival: anyio.Event = attrs.field(init=False, factory=anyio.Event)
     _port: int | None = attrs.field(init=False, default=None)
     _tasks: TaskGroup = attrs.field(init=False)
+
+    @classmethod
+    def scripted(
+        cls,
+        script: str | Scenario,
+        dialect: str | Dialect = "openai-chat",
+        *,
+        port: int = 0,
+    ) -> Self:
+        """
+        Make a provider that plays a scenario (see `streamkit.testing.scenario`).
+
+        Args:
+            script: the scenario, or its text.
+            dialect: the API it is told in.
+            port: to listen on; 0 takes a free one.
+
+        Raises:
+            MisuseError: the text cannot be read, the dialect is not known, or
+                something is to happen at a place that is not there.
+        """
+        return cls(**compiled(script, dialect), port=port)
 
     @property
     def url(self) -> str:
@@ -66,7 +94,9 @@ class FaultProvider:
         return self.requests[index]
 
     async def __aenter__(self) -> Self:
-        listeners = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+        listeners = await anyio.create_tcp_listener(
+            local_host="127.0.0.1", local_port=self._wanted_port
+        )
         listener = cast("SocketListener", listeners.listeners[0])  # one address, one listener
         self._port = listener.extra(SocketAttribute.local_port)  # noqa: S610
         self._tasks = await anyio.create_task_group().__aenter__()
@@ -91,6 +121,8 @@ class FaultProvider:
             raw = listener.extra(SocketAttribute.raw_socket)  # noqa: S610
             while True:
                 await anyio.wait_readable(raw)
+                if self._accept_delay:
+                    await anyio.sleep(self._accept_delay)
                 # Cancelled between accepting and returning it, a socket would be lost.
                 with anyio.move_on_after(1, shield=True):
                     self._tasks.start_soon(self._serve, await listener.accept())

@@ -39,10 +39,13 @@ class Reply:
             bytes steps; ``close``: neither, the body ends with the connection.
         before: steps taken before status and headers go out, for a provider
             that is silent or hangs up there. They send no bytes.
+        gzip: the body is compressed on its way, and says so; each piece can
+            be read as soon as it comes. One that is cut has no gzip end.
 
     Raises:
         MisuseError: a step that is none, a status or framing that does not
-            exist, or a step that sends bytes where none have a place.
+            exist, a step that sends bytes where none have a place, or gzip
+            where the length is said before.
     """
 
     steps: tuple[bytes | Step, ...]
@@ -50,6 +53,7 @@ class Reply:
     headers: tuple[tuple[str, str | None], ...]
     framing: Framing
     before: tuple[Step, ...]
+    gzip: bool
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Reply:
         headers: Mapping[str, str | None] | None = None,
         framing: Framing = "chunked",
         before: Iterable[Step] = (),
+        gzip: bool = False,
     ) -> None:
         self.__attrs_init__(
             steps=tuple(step.encode() if isinstance(step, str) else step for step in steps),
@@ -65,6 +70,7 @@ class Reply:
             headers=tuple((headers or {}).items()),
             framing=framing,
             before=tuple(before),
+            gzip=gzip,
         )
 
     def __attrs_post_init__(self) -> None:
@@ -79,6 +85,8 @@ class Reply:
             raise MisuseError("no bytes can be sent before status and headers; see `steps`")
         if self.framing == "length" and any(isinstance(step, KeepAlive) for step in self.steps):
             raise MisuseError("KeepAlive has no place in a body of known length; use 'chunked'")
+        if self.framing == "length" and self.gzip:
+            raise MisuseError("the length of what is compressed is not known before; use 'chunked'")
 
     @property
     def length(self) -> int:
@@ -94,5 +102,6 @@ class Reply:
         """
         given = {name.lower(): value for name, value in self.headers}
         length = {"content-length": str(self.length)} if self.framing == "length" else {}
-        merged = {"content-type": content_type, **length, **given}
+        encoding = {"content-encoding": "gzip"} if self.gzip else {}
+        merged = {"content-type": content_type, **length, **encoding, **given}
         return [(name, value) for name, value in merged.items() if value is not None]

@@ -21,5 +21,6 @@ telling a watcher each thing once:
 
 from .decoder import LlamaStackTurnDecoder
 from .dialect import LlamaStackTurn
+from .encoder import LlamaStackTurnEncoder
 
-__all__ = ["LlamaStackTurn", "LlamaStackTurnDecoder"]
+__all__ = ["LlamaStackTurn", "LlamaStackTurnDecoder", "LlamaStackTurnEncoder"]

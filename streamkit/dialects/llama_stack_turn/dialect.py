@@ -14,6 +14,7 @@ from ...response import Finish, Usage
 from ..answer import Answer, ChoiceFold
 from ..dialect import HttpCall
 from .decoder import AWAITING, LlamaStackTurnDecoder, read_turn
+from .encoder import LlamaStackTurnEncoder
 from .turn import turn_of
 
 __all__ = ["LlamaStackTurn"]
@@ -62,6 +63,10 @@ class LlamaStackTurn:
     def decoder(self) -> LlamaStackTurnDecoder:
         """Give a fresh decoder."""
         return LlamaStackTurnDecoder()
+
+    def encoder(self) -> LlamaStackTurnEncoder:
+        """Give a fresh encoder."""
+        return LlamaStackTurnEncoder()
 
     def read_buffered(self, body: Any, /) -> Sequence[Event]:
         """Give the events of a ``Turn``."""
