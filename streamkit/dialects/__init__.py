@@ -13,7 +13,7 @@ from .answer import Answer, CallFold, ChoiceFold, StepFold
 from .dialect import Decoder, Dialect, HttpCall
 from .encoder import Encoder
 from .in_band import find_error, read_error
-from .llama_stack_turn import LlamaStackTurn
+from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
 from .openai_chat import OpenAIChat, OpenAIChatEncoder
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Encoder",
     "HttpCall",
     "LlamaStackTurn",
+    "LlamaStackTurnEncoder",
     "OpenAIChat",
     "OpenAIChatEncoder",
     "StepFold",

@@ -214,7 +214,7 @@ async def test_a_slow_reader_never_looks_like_a_slow_provider():
     pieces = [f"{number} " for number in range(200)]
     reply = Reply(*answers.text_stream(*pieces))
     async with FaultProvider(stream=reply) as provider:
-        limits = Limits(idle=0.05, first_content=0.05)
+        limits = Limits(idle=0.2, first_content=0.2)
         async with streamkit.Client(base_url=provider.url, limits=limits) as client:
             run = client.start(BODY)
             policy = streamkit.logs.Block(window=4)
@@ -223,7 +223,7 @@ async def test_a_slow_reader_never_looks_like_a_slow_provider():
                 async for _ in events:
                     seen += 1
                     if seen == 20:
-                        await anyio.sleep(0.2)  # four times the clock: it must not run
+                        await anyio.sleep(0.5)  # longer than the clock: it must not run
             response = await run.response()
 
     assert "".join(pieces) == response.text
