@@ -34,6 +34,10 @@ class Decoder(Protocol):
     def evidence(self) -> str | None:
         """What proves the end so far (see `streamkit.Response.evidence`)."""
 
+    @property
+    def said(self) -> bool:
+        """Whether the answer says anything so far: text, a refusal or a call; not reasoning."""
+
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """
         Read the next frame.

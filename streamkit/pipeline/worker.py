@@ -10,7 +10,13 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..dialects import Decoder
-from ..errors import StageError, StreamkitError, TruncatedStream, excerpt, most_upstream
+from ..errors import (
+    ProviderError,
+    StageError,
+    StreamkitError,
+    excerpt,
+    most_upstream,
+)
 from ..events import Event, Finished
 from ..framing import Ended
 from ..policy import Marks
@@ -217,10 +223,13 @@ class ParserWorker(Worker):
 
     def _settle(self, out: list[Event], error: Exception) -> None:
         """Judge what broke: evidence of a whole answer pardons what came after it."""
-        if getattr(error, "code", None) in _PARDONED:
+        code = getattr(error, "code", None)
+        # A provider's own word against an answer that says nothing counts; one that is
+        # there is not asked for, and paid for, again.
+        if code in _PARDONED or (code == "in_band" and self.decoder.said):
             try:
                 out.extend(self.decoder.eof())
-            except TruncatedStream:
+            except ProviderError:
                 pass
             else:
                 return

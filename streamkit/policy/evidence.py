@@ -65,6 +65,7 @@ class Ruling:
 _WHOLE: Final[dict[bool, Verdict]] = {True: Verdict.COMPLETE, False: Verdict.EMPTY}
 
 RULES: Final[tuple[tuple[frozenset[str], Verdict | Evidence], ...]] = (
+    (frozenset({"open_call", "residue"}), Verdict.ERROR),
     (frozenset({"open_call"}), Verdict.CUT_CALL),
     (frozenset({"finished"}), "finish_reason"),
     (frozenset({"answered", "done"}), "done_marker"),

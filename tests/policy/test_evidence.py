@@ -37,6 +37,8 @@ ROWS = [dict(zip(FIELDS, row, strict=True)) for row in product((False, True), re
         ("answered content usage residue", "COMPLETE", "usage"),
         ("answered content open_call", "CUT_CALL", None),
         ("answered content open_call done", "CUT_CALL", None),
+        ("answered content open_call residue", "ERROR", None),
+        ("answered content open_call finished done residue", "ERROR", None),
         ("answered content open_call usage", "CUT_CALL", None),
         ("answered content open_call finished done usage", "CUT_CALL", None),
     ],
@@ -59,7 +61,8 @@ def test_the_rules_hold_for_everything_that_can_be_seen(row):
     if found.verdict.whole:
         assert row["content"] == (found.verdict is Verdict.COMPLETE)
     if row["open_call"]:
-        assert found.verdict is Verdict.CUT_CALL
+        expected = Verdict.ERROR if row["residue"] else Verdict.CUT_CALL
+        assert found.verdict is expected
 
 
 def test_every_row_of_the_table_is_reached():

@@ -97,6 +97,11 @@ class LlamaStackTurnDecoder:
         )
         return judge(seen).evidence
 
+    @property
+    def said(self) -> bool:
+        """Whether text or a call came."""
+        return bool(self._before or self._behind or self._calls.known)
+
     def feed(self, frame: Frame, /) -> Iterator[Event]:
         """Read the next frame."""
         if frame.whole:

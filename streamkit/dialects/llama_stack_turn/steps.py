@@ -42,6 +42,11 @@ class Calls:
 
     _numbers: dict[str, int] = attrs.field(factory=dict, init=False)
 
+    @property
+    def known(self) -> int:
+        """How many were told (a count)."""
+        return len(self._numbers)
+
     def find(self, call: dict[str, Any]) -> int:
         """Give the number of *call*; of one not told yet it is the next."""
         return self._numbers.get(_key(call), len(self._numbers))

@@ -83,6 +83,7 @@ class OpenAIChatDecoder:
     _message_nulls: set[tuple[int, str]] = attrs.field(factory=set, init=False)
     _echoes: Echoes = attrs.field(factory=Echoes, init=False)
     _content: bool = attrs.field(default=False, init=False)
+    _said: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _answered: bool = attrs.field(default=False, init=False)
     _usage_alone: bool = attrs.field(default=False, init=False)
@@ -92,6 +93,11 @@ class OpenAIChatDecoder:
     def evidence(self) -> str | None:
         """What proves the end so far."""
         return self._ruling(residue=False).evidence
+
+    @property
+    def said(self) -> bool:
+        """Whether text, a refusal or a call came."""
+        return self._said or bool(self._calls)
 
     def _ruling(self, *, residue: bool) -> Ruling:
         reasons = self._reasons
@@ -137,7 +143,9 @@ class OpenAIChatDecoder:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
             return _then(out, error)
-        self._content = self._content or any(event.progress for event in out)
+        if not self._said:
+            self._content = self._content or any(event.progress for event in out)
+            self._said = any(type(event) in (TextDelta, RefusalDelta) for event in out)
         return self._done_with(out) if self._done else out
 
     def _done_with(self, out: list[Event]) -> Iterable[Event]:
