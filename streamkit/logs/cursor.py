@@ -18,7 +18,7 @@ from ..events import (
     TextDelta,
     ToolCallDelta,
 )
-from .fold import Fold
+from .fold import Backlog, Fold, Page
 from .policy import Block, Coalesce, Disconnect, DropDeltas, Policy
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Cursor:
     """The sequence number up to which every event was given."""
     _pieces: int = attrs.field(default=0, init=False)
     """How many pieces of a merged backlog were given since."""
-    _backlog: Fold | None = attrs.field(default=None, init=False)
+    _backlog: Backlog | None = attrs.field(default=None, init=False)
     _ready: deque[Event] = attrs.field(factory=deque, init=False)
     """Events to give before the log's next: the fold, or a merged backlog."""
     _caught_up: bool = attrs.field(default=False, init=False)
@@ -108,7 +108,7 @@ class Cursor:
                     return event
             elif self._position < log.head:
                 if self.lag > self.policy.window and not self.holds_up:
-                    self.catch_up(log.head)
+                    self.catch_up(log.head, None)
                     continue
                 event = log.at(self._position)
                 self._position = self._given = self._position + 1
@@ -134,6 +134,16 @@ class Cursor:
         if self._pieces:
             return f"{self._log.id_of(self._given)}~{self._pieces}"
         return self._log.id_of(self._given) if self._given else None
+
+    @property
+    def position(self) -> int:
+        """The sequence number of the newest event it took, given or not."""
+        return self._position
+
+    @property
+    def backed_up(self) -> bool:
+        """Whether it was overtaken: it has a backlog to tell before the log's next event."""
+        return self._backlog is not None
 
     @property
     def ready(self) -> bool:
@@ -167,20 +177,23 @@ class Cursor:
         """Go on as a `Coalesce` reader: it held the writer up for too long."""
         self.policy = Coalesce(self.policy.window)
 
-    def catch_up(self, position: int) -> None:
-        """Take along what lies before *position*, in the way the policy says."""
+    def catch_up(self, position: int, page: Page | None) -> None:
+        """
+        Take along what lies before *position*, to be told in the way the policy says.
+
+        Args:
+            position: a sequence number.
+            page: where the log will tell what it folds behind *position*; None
+                where this is read at once.
+        """
         if position <= self._position:
             return
-        events = self._log.between(self._position, position)
-        self._position, self._plain = position, False
-        if self._caught_up and isinstance(self.policy, Disconnect):
-            self._lost = True
-            events = []
-        if self._caught_up and isinstance(self.policy, DropDeltas):
-            events = [event for event in events if not isinstance(event, _DELTAS)]
+        self._lost = self._caught_up and isinstance(self.policy, Disconnect)
         if self._backlog is None:
-            self._backlog = Fold()
-        self._backlog.absorb(events)
+            events = () if self._lost else self._log.between(self._position, position)
+            self._backlog = Backlog(Fold.of(events), None if self._lost else page)
+        # A backlog that is there already has the page which tells what follows it.
+        self._position, self._plain = position, False
 
     async def aclose(self) -> None:
         """Detach. A reader that waits stops."""
@@ -188,7 +201,7 @@ class Cursor:
 
     def close(self) -> None:
         """Detach, as `aclose` does, where nothing can be awaited."""
-        self._closed, self._plain = True, False
+        self._closed, self._plain, self._backlog = True, False, None
         self._log.detach(self)
         if self._wake is not None:
             self._wake.set()
@@ -204,13 +217,18 @@ class Cursor:
                 "policy='coalesce'"
             )
         if not self._ready and self._backlog is not None:
-            self._ready.extend(self._backlog.events())
+            self._ready.extend(filter(self._keeps, self._backlog.events()))
             self._backlog = None
         event = self._ready.popleft() if self._ready else None
         self._pieces += 1
         if not self._ready and self._backlog is None:
             self._given, self._pieces = self._position, 0
         return event
+
+    def _keeps(self, event: Event) -> bool:
+        """Whether the policy leaves *event* in a backlog."""
+        drops = self._caught_up and isinstance(self.policy, DropDeltas)
+        return not (drops and isinstance(event, _DELTAS))
 
     async def _wait(self) -> bool:
         """Wait for the log to move. Gives True for a heartbeat."""

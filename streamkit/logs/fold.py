@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 import attrs
 
@@ -15,7 +16,7 @@ from ..events import (
     ToolCallDelta,
 )
 
-__all__ = ["Fold"]
+__all__ = ["Backlog", "Fold", "Page"]
 
 _BLOCK = 1024
 """Pieces after which a run is joined, so that its memory is its text's own size (a count)."""
@@ -80,6 +81,13 @@ class Fold:
         """Give what was absorbed, as few events."""
         return [item.event() if isinstance(item, _Run) else item for item in self._items]
 
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """Fold *events*."""
+        fold = cls()
+        fold.absorb(events)
+        return fold
+
     def __bool__(self) -> bool:
         return bool(self._items)
 
@@ -90,6 +98,37 @@ class Fold:
             self._items = list(_without(self._items, event))
         else:
             self._items.append(event)
+
+
+@attrs.define(eq=False)
+class Page:
+    """What one trim of a log folded, once for all the readers that had not read it."""
+
+    events: list[Event] = attrs.field(factory=list, init=False)
+    next: Page | None = attrs.field(default=None, init=False)
+
+
+@attrs.define(eq=False)
+class Backlog:
+    """
+    What a reader that lags still has to be told.
+
+    Its own part is at most what one trim takes; all the rest are pages of the
+    log, which every reader that lags has in common. So a reader costs the
+    same however long the answer is.
+    """
+
+    own: Fold
+    page: Page | None
+    """The first of the log's pages that follows; None while there is none."""
+
+    def events(self) -> list[Event]:
+        """Give it, as few events."""
+        page = self.page
+        while page is not None:
+            self.own.absorb(page.events)
+            page = page.next
+        return self.own.events()
 
 
 def _mergeable(event: Event) -> tuple[tuple[object, ...] | None, str]:

@@ -10,7 +10,7 @@ import attrs
 
 from ..events import Event
 from .cursor import Cursor
-from .fold import Fold
+from .fold import Fold, Page
 from .policy import WINDOW, Block, Policy, as_policy
 
 __all__ = ["MemoryLog"]
@@ -38,6 +38,8 @@ class MemoryLog:
     base: int = attrs.field(default=0, init=False)
     """The sequence number of the newest event that is folded, so not *kept*; 0 while none is."""
     _fold: Fold = attrs.field(factory=lambda: Fold(forget_retracted=True), init=False)
+    _page: Page = attrs.field(factory=Page, init=False)
+    """What readers that lag are told next; written only where there are any."""
     _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     """For each epoch that wrote: the sequence number before its first event, and the epoch."""
     _epoch: int = attrs.field(default=0, init=False)
@@ -196,9 +198,14 @@ class MemoryLog:
         if len(self.kept) <= 2 * window:
             return
         keep_from = self.head - window
-        for cursor in self._cursors:
-            cursor.catch_up(keep_from)
         cut = keep_from - self.base
+        behind = [cursor for cursor in self._cursors if cursor.position < keep_from]
+        if any(cursor.position == self.base and cursor.backed_up for cursor in behind):
+            page, self._page = self._page, Page()
+            page.events = Fold.of(islice(self.kept, cut)).events()
+            page.next = self._page
+        for cursor in behind:
+            cursor.catch_up(keep_from, self._page)
         self._fold.absorb(islice(self.kept, cut))
         del self.kept[:cut]
         self.base = keep_from
