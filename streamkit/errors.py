@@ -7,6 +7,8 @@ The one error tree.
     ├── MisuseError            you broke a rule of streamkit's
     ├── StageError             a stage raised, or broke its contract   (stage)
     ├── Refusal                a client may not have what it asked for (refused)
+    ├── LogError               where runs are kept cannot be used      (log)
+    │   └── ProducerLost       who wrote the run is gone               (lost)
     └── ProviderError          the peer broke a rule
         ├── TransportError     the connection failed or was dropped    (transport)
         ├── Stalled            a clock of ``Limits`` ran out           (stalled)
@@ -34,8 +36,10 @@ __all__ = [
     "FrameTooLarge",
     "InBandError",
     "LimitExceeded",
+    "LogError",
     "MalformedStream",
     "MisuseError",
+    "ProducerLost",
     "ProviderError",
     "Refusal",
     "Rejected",
@@ -111,6 +115,8 @@ _EXPLANATIONS = {
     "retracted": "The answer was withdrawn.",
     "limit": "The answer was too large.",
     "refused": "The request was refused.",
+    "log": "The answer cannot be read here now.",
+    "lost": "The server that had the answer is gone.",
     "cancelled": "The answer was cancelled.",
 }
 
@@ -187,6 +193,18 @@ class Refusal(StreamkitError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return StreamkitError.__new__, (type(self), *self.args), self.__dict__
+
+
+class LogError(StreamkitError):
+    """Where runs are kept cannot be used: what is told there can be neither written nor read."""
+
+    code: ClassVar[str] = "log"
+
+
+class ProducerLost(LogError):
+    """The process that wrote a run is gone, or was not heard of for too long: no more will come."""
+
+    code: ClassVar[str] = "lost"
 
 
 class ProviderError(StreamkitError):

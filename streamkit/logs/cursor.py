@@ -71,10 +71,7 @@ class Cursor:
         if position is not None and position >= self._log.base:
             self._position = self._given = position
         else:
-            if self._after is not None:
-                self._ready.append(Gap(self._after))
-            self._ready.extend(self._log.folded())
-            self._position = self._log.base
+            self._begin(self._after)
         self._caught_up = self._position == self._log.head
 
     async def __aenter__(self) -> Self:
@@ -195,6 +192,12 @@ class Cursor:
         # A backlog that is there already has the page which tells what follows it.
         self._position, self._plain = position, False
 
+    def restart(self) -> None:
+        """Begin anew with all the log has: it has no longer what came next."""
+        self._ready.clear()
+        self._backlog, self._plain = None, False
+        self._begin(self.id)
+
     async def aclose(self) -> None:
         """Detach. A reader that waits stops."""
         self.close()
@@ -205,6 +208,13 @@ class Cursor:
         self._log.detach(self)
         if self._wake is not None:
             self._wake.set()
+
+    def _begin(self, after: str | None) -> None:
+        """Have the answer so far told, behind a gap where it was told some of it."""
+        if after is not None:
+            self._ready.append(Gap(after))
+        self._ready.extend(self._log.folded())
+        self._position = self._log.base
 
     def _from_backlog(self) -> Event | None:
         """Give the next merged event; None where the policy left nothing of the backlog."""

@@ -11,6 +11,7 @@ import attrs
 from ..events import Event
 from .cursor import Cursor
 from .fold import Fold, Page
+from .log import Owner
 from .policy import WINDOW, Block, Policy, as_policy
 
 __all__ = ["MemoryLog"]
@@ -51,6 +52,9 @@ class MemoryLog:
     """Whether any reader ever asked to hold the writer up."""
     _relief: anyio.Event | None = attrs.field(default=None, init=False)
     _ended: bool = attrs.field(default=False, init=False)
+
+    def bind(self, owner: Owner) -> None:
+        """Hear who writes it. Who reads it is in the same process, and asks them itself."""
 
     def begin(self) -> int:
         """Take a new epoch; appends of older epochs are refused from now on."""

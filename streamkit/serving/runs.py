@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Self, Unpack
 from weakref import WeakSet
@@ -12,11 +13,14 @@ from weakref import WeakSet
 import anyio
 import attrs
 
-from ..errors import Refusal
+from ..errors import LogError, Refusal
 from ..framing import encode
+from ..logs import SharedLog
 from ..supervisor import CallbackOptions, Run
 from .asgi import Servable
 from .disconnect import OnDisconnect, as_on_disconnect, grace
+from .elsewhere import Elsewhere
+from .frame_id import FrameId
 from .plain import Plain
 from .request import idempotency_key, last_event_id, query
 from .signals import Chain
@@ -24,11 +28,20 @@ from .stream import EventStream
 
 __all__ = ["Authorize", "Runs"]
 
-Authorize = Callable[[Any, Run], bool | Awaitable[bool]]
+AnyRun = Run | Elsewhere
+Authorize = Callable[[Any, AnyRun], bool | Awaitable[bool]]
 
 _ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _KEY: Final = 255
 """The longest idempotency key (characters)."""
+_REACH: Final = 1.0
+"""How long a client that is ahead of this server is waited for (seconds)."""
+
+
+_ANOTHER: Final = (
+    "expected the request that this id or idempotency key was first used with; got another one; "
+    "make a new id for a new request"
+)
 
 
 @attrs.define(eq=False)
@@ -55,7 +68,9 @@ class Runs:
 
     Args:
         client: who asks the provider.
-        log: makes the log of a run from its id; None keeps it in memory.
+        log: makes the log of a run from its id; None keeps it in memory. One
+            that is shared (`streamkit.logs.RedisLog`) has the runs of all who
+            share it: each can be watched, joined and cancelled from any.
         authorize: ``(scope, run) -> bool``, plain or async, asked before a
             request may watch, join or cancel a run. None refuses nobody: who
             knows the id, or the idempotency key, reads the answer.
@@ -106,7 +121,7 @@ class Runs:
         key: str | None = None,
         scope: Any = None,
         **callbacks: Unpack[CallbackOptions],
-    ) -> Run:
+    ) -> AnyRun:
         """
         Start a run, or join the one that the same request started before.
 
@@ -134,21 +149,38 @@ class Runs:
         if known is not None:
             await self._check_same(known, digest, scope)
             return known.run
-        run: Run = self.client.start(body, run_id, self.log, **callbacks)
-        self._kept[run.id] = _Kept(run, digest)
-        if key is not None:
-            self._keys[key] = run.id
-        return run
+        if isinstance(self.log, SharedLog):
+            run_id = run_id or secrets.token_hex(16)
+            if (other := await self._claimed(self.log, run_id, key, digest)) is not None:
+                return await self._join(other, digest, scope)
+        return await self._begin(body, run_id, key, digest, callbacks)
 
-    async def get(self, run_id: str) -> Run | None:
-        """Give the run of that id; None where there is none, or none any more."""
+    async def get(self, run_id: str) -> AnyRun | None:
+        """
+        Give the run of that id; None where there is none, or none any more.
+
+        Raises:
+            Refusal: it may be another process's, and that cannot be said now (503).
+        """
         self._forget()
         kept = self._kept.get(run_id)
-        return None if kept is None else kept.run
+        if kept is not None:
+            return kept.run
+        if not isinstance(self.log, SharedLog) or not _ID.fullmatch(run_id):
+            return None
+        try:
+            found = await self.log.find(run_id)
+        except LogError as error:
+            raise Refusal(
+                "expected to look the run up; where runs are kept cannot be reached; ask again",
+                status=503,
+                retry_after=self.retry,
+            ) from error
+        return None if found is None else Elsewhere(run_id, found)
 
     async def watch(
         self,
-        run: Run | str,
+        run: AnyRun | str,
         *,
         scope: Any = None,
         after: str | None = None,
@@ -173,7 +205,7 @@ class Runs:
             that another server may have.
         """
         try:
-            found = run if isinstance(run, Run) else await self.get(run)
+            found = await self.get(run) if isinstance(run, str) else run
             if found is None:
                 self._check_open()
                 return Plain(204)
@@ -182,6 +214,8 @@ class Runs:
             return Plain.refuse(refusal)
         if after is None and scope is not None:
             after = last_event_id(scope)
+        if after is not None and isinstance(found, Elsewhere):
+            await found.log.reach(FrameId.parse(after).event, _REACH)
         stream = EventStream(found, **{**self._settings(), "after": after, **settings})
         self._streams.add(stream)
         if self._draining:
@@ -249,6 +283,51 @@ class Runs:
             "retry": self.retry,
         }
 
+    async def _begin(
+        self,
+        body: Mapping[str, Any],
+        run_id: str | None,
+        key: str | None,
+        digest: bytes,
+        callbacks: CallbackOptions,
+    ) -> Run:
+        try:
+            run: Run = self.client.start(body, run_id, self.log, **callbacks)
+        except BaseException:
+            if isinstance(self.log, SharedLog) and run_id is not None:
+                await self.log.disclaim(run_id)
+            raise
+        self._kept[run.id] = _Kept(run, digest)
+        if key is not None:
+            self._keys[key] = run.id
+        return run
+
+    async def _claimed(
+        self, shared: SharedLog, run_id: str, key: str | None, digest: bytes
+    ) -> str | None:
+        """Give the run of another request that does what this one asks for; None for none."""
+        try:
+            claim = await shared.claim(run_id, key, digest)
+        except LogError:  # it says so itself; the answer matters more than who else may watch it
+            return None
+        return None if claim.ours else claim.run_id
+
+    async def _join(self, run_id: str, digest: bytes, scope: Any) -> AnyRun:
+        """Give a run that the same request started, in this process or in another."""
+        found = await self.get(run_id)
+        if found is None:
+            raise Refusal(
+                "expected the run of this id or idempotency key; it is not kept any more; make a "
+                "new id for a new request",
+                status=409,
+            )
+        await self._check_allowed(found, scope)
+        mine = self._kept.get(run_id)
+        same = mine.digest if mine is not None else getattr(found.log, "digest", b"")
+        if same != digest:
+            raise Refusal(_ANOTHER, status=422)
+        return found
+
     def _forget(self) -> None:
         """Drop the runs that ended long ago, and the oldest of too many."""
         now, ended = anyio.current_time(), []
@@ -274,13 +353,9 @@ class Runs:
     async def _check_same(self, known: _Kept, digest: bytes, scope: Any) -> None:
         await self._check_allowed(known.run, scope)
         if known.digest != digest:
-            raise Refusal(
-                "expected the request that this id or idempotency key was first used with; got "
-                "another one; make a new id for a new request",
-                status=422,
-            )
+            raise Refusal(_ANOTHER, status=422)
 
-    async def _check_allowed(self, run: Run, scope: Any) -> None:
+    async def _check_allowed(self, run: AnyRun, scope: Any) -> None:
         if self.authorize is None or scope is None:
             return
         allowed = self.authorize(scope, run)

@@ -98,5 +98,4 @@ class Audience:
             "a callback raised and was detached", run=self.run.id, error=type(error).__name__
         )
         if self.run.callbacks.on_error == "fail":
-            self.run.failure = error
-            self.run.scope.cancel()
+            self.run.stop(error)

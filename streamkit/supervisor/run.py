@@ -99,6 +99,17 @@ class Run:
         self.scope.cancel()
         await self.done.wait()
 
+    def stop(self, error: Exception | None = None) -> None:
+        """
+        Have the run end soon, without waiting for that.
+
+        Args:
+            error: what it fails with; None cancels it.
+        """
+        if self.outcome is None:
+            self.failure = self.failure or error
+            self.scope.cancel()
+
     def attend(self) -> None:
         """Count one more client that is served with this run; it is not let go meanwhile."""
         self._clients += 1
@@ -143,7 +154,7 @@ class Run:
 class Texts:
     """The text of a run, piece by piece."""
 
-    _run: Run
+    _run: Any
     _shown: bool = False
     _torn: bool = False
     _pending: str | None = None
@@ -168,7 +179,7 @@ class Texts:
         self._shown = True
         if self._torn:
             self._torn, self._pending = False, text
-            return self._run.callbacks.seam
+            return str(self._run.callbacks.seam)
         return text
 
 

@@ -144,6 +144,7 @@ class Supervisor:
             raise MisuseError(_UNOPENED)
         id_ = run_id or secrets.token_hex(16)
         run = Run(id_, (log_of or self._pipeline.fanout.open_log)(id_), callbacks)
+        run.log.bind(run)
         audience = Audience(run, self.limits.finalise)
         if callbacks.subscribe:
             audience.seat()
