@@ -16,8 +16,10 @@ from streamkit.errors import (
     FrameTooLarge,
     InBandError,
     LimitExceeded,
+    LogError,
     MalformedStream,
     MisuseError,
+    ProducerLost,
     ProviderError,
     Refusal,
     Rejected,
@@ -500,7 +502,9 @@ LEAKY += [
     for kind in ERROR_KINDS
     if issubclass(kind, ProviderError) and kind is not Stalled
 ]
-LEAKY += [StreamkitError(SECRET), MisuseError(SECRET), ValueError(SECRET)]
+LEAKY += [
+    kind(SECRET) for kind in (StreamkitError, MisuseError, LogError, ProducerLost, ValueError)
+]
 
 
 def test_every_error_was_asked_for_the_secret():

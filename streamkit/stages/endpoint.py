@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import anyio
@@ -14,16 +13,15 @@ from ..dialects import HttpCall, read_error
 from ..errors import MisuseError, ProviderError, Rejected, StreamkitError, excerpt
 from ..framing import Ended, encode, read_frames
 from ..pipeline import Emit, Over, Taps
+from .body import leave, open_body
 from .foreign import map_foreign
 
-__all__ = ["Endpoint", "HttpSource"]
+__all__ = ["Endpoint", "HttpSource", "read_retry_after"]
 
 _REJECTION_BYTES = 64 * 1024
 """How much of a rejection's body is read (bytes)."""
 _LINGER = 0.05
 """Seconds to let a body end by itself behind its answer, so that the connection lives on."""
-_LAST_READS = 1024
-"""Chunks that are taken behind an answer, so that the connection lives on (a count)."""
 _OFF = None
 """The socket's own read and write timeouts: off, since the clock that fires can explain itself."""
 
@@ -62,7 +60,7 @@ class Endpoint:
             raise
         except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
             raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
-        body, raw = _body(response)
+        body, raw = open_body(response)
         linger = 0.0
         try:
             if not response.is_success:
@@ -83,7 +81,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
             raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
         finally:
-            await _leave(response, (body, raw), linger, taps.close)
+            await leave(response, (body, raw), linger, taps.close)
 
     def _build(self, http: Any, call: HttpCall, taps: Taps, accept: str) -> Any:
         base = self.base_url.rstrip("/")
@@ -135,64 +133,12 @@ class Endpoint:
         return Rejected(
             f"the provider answered HTTP {response.status_code}: {excerpt(said, *self.secrets)}",
             status=response.status_code,
-            retry_after=_retry_after(response.headers.get("retry-after")),
+            retry_after=read_retry_after(response.headers.get("retry-after")),
             provider_code=word,
         )
 
 
-def _body(response: Any) -> tuple[AsyncIterator[bytes], AsyncIterator[bytes]]:
-    """Iterate the body, decoded where the provider compressed it, and as it comes off the wire."""
-    if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
-        # The stream itself: `aiter_raw` around it would cut chunks to a size
-        # that nobody asked for, at a twentieth of what a chunk costs in all.
-        raw = aiter(response.stream)
-        return raw, raw
-    raw = response.aiter_raw()
-    response.aiter_raw = lambda *_: _Kept(raw)
-    return response.aiter_bytes(), raw
-
-
-@attrs.frozen
-class _Kept:
-    """
-    The bytes off the wire, for what decodes them.
-
-    Where that fails, it would close them (httpx2), or leave them to the
-    garbage collector (httpx); kept, they can be left by a cancelled read.
-    """
-
-    raw: AsyncIterator[bytes]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self.raw
-
-    async def aclose(self) -> None:
-        """Leave it open."""
-
-
-async def _leave(
-    response: Any, bodies: Iterable[AsyncIterator[bytes]], linger: float, seconds: float
-) -> None:
-    """
-    Leave a body, wherever it is, and close its response.
-
-    A body read to its end gives its connection back to the pool. Another is
-    left by a cancelled read, which takes what has come already, and closes it.
-
-    It waits *linger* seconds for the body to end by itself first, and takes
-    at most *seconds* in all.
-    """
-    with anyio.move_on_after(seconds, shield=True):
-        for body in bodies:
-            with contextlib.suppress(Exception):  # it is being thrown away
-                with anyio.move_on_after(linger):
-                    for _ in range(_LAST_READS):  # one that never waits would never end
-                        await anext(body)
-        with contextlib.suppress(Exception):
-            await response.aclose()
-
-
-def _retry_after(value: str | None) -> float | None:
+def read_retry_after(value: str | None) -> float | None:
     """Read the delay form of ``Retry-After`` (RFC 9110, 10.2.3); dates are left alone."""
     try:
         seconds = float(value or "nan")

@@ -1,0 +1,1 @@
+"""Runs in a real Redis, read and written by real processes."""
