@@ -12,10 +12,13 @@ The house, from the ground up; each room imports only those above it::
     stages  logs                        the stage library; where a run's events live
     supervisor                          attempts, delivery, runs
     client                              all of it, wired for one provider
-    serving                             runs to pages and services: SSE, resume, drain
+    serving  remote                     runs to pages and services, and back: SSE, resume, drain
     testing                             a provider that misbehaves, for your tests and ours
     cli                                 ``streamkit demo``
 """
+
+from importlib import import_module as _import_module
+from typing import Any as _Any
 
 from . import events
 from .client import Client
@@ -94,3 +97,10 @@ __all__ = [
     "events",
     "supervise",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """Give `streamkit.remote`, which is read when it is first asked for."""
+    if name == "remote":
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

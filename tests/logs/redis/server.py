@@ -2,16 +2,23 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 
 import anyio
 import attrs
 from redis.asyncio import Redis
-
-from streamkit.testing import free_port
+from redis.exceptions import RedisError
 
 PATIENCE = 10.0
 """How long a server may take to start (seconds)."""
+
+
+def free_port():
+    """A port that nobody listens on now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 @attrs.define(eq=False)
@@ -45,7 +52,7 @@ class Server:
             while True:
                 try:
                     return await self.ask("PING")
-                except OSError, ConnectionError:
+                except (OSError, RedisError):
                     await anyio.sleep(0.01)
 
     async def ask(self, *command):
