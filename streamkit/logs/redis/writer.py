@@ -264,11 +264,14 @@ class Writer:
         for one in some:
             pipe.pexpire(self.keys.lease(one.run_id), self.terms.lease_ms)
         _, *alive = await pipe.execute()
+        gone = [one for one, renewed in zip(some, alive, strict=True) if not renewed]
+        await self._compare(gone)  # somebody may have ended them meanwhile
         pipe = self.redis.pipeline(transaction=False)
-        for one, renewed in zip(some, alive, strict=True):
-            if not renewed:
+        for one in gone:
+            if not one.fenced:
                 lease = self.keys.lease(one.run_id)
                 pipe.set(lease, self.terms.token, px=self.terms.lease_ms, nx=True)
+        for one in some:
             names = (self.keys.events, self.keys.fold, self.keys.about)
             for key in (*(name(one.run_id) for name in names), *one.claims):
                 pipe.pexpire(key, self.terms.keep_ms)
