@@ -72,7 +72,7 @@ async def in_redis(tmp_path, window, *, elsewhere=False):
                 if not elsewhere:
                     return log
                 with anyio.fail_after(PATIENCE):
-                    while (found := await there.find("run")) is None:
+                    while (found := await there.find("run")) is None:  # noqa: ASYNC110
                         await anyio.sleep(0.001)
                 return found
 
@@ -262,7 +262,7 @@ async def test_every_event_is_the_same_everywhere(place):
         TextDelta("é\u2028\U0001f600\udc80", choice=1),
         ReasoningDelta("r"),
         ToolCallStarted(0, "call_1", "f"),
-        ToolCallDelta(0, "{\"a\":"),
+        ToolCallDelta(0, '{"a":'),
         Rerouted("stalled", 2),
         END,
     ]

@@ -17,6 +17,8 @@ State = Literal["connected", "unreachable", "full"]
 BROKEN = (redis_errors.RedisError, OSError)
 """What the client raises where Redis cannot be had, or does not do what it is told."""
 
+_CONNECTION = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError)
+
 _ADVICE = {
     "unreachable": "see that it runs and can be reached",
     "full": "raise its maxmemory, or keep runs for a shorter time",
@@ -41,22 +43,27 @@ class Health:
     secret: str | None = attrs.field(repr=False)
     state: State = attrs.field(default="connected", init=False)
     _errors: dict[str, LogError] = attrs.field(factory=dict, init=False)
-    """What is wrong, for each task that talks to Redis."""
+    """What is wrong, for each task that goes on trying."""
 
     @property
     def error(self) -> LogError | None:
         """What is wrong; None while nothing is."""
         return next(iter(self._errors.values()), None)
 
-    def broke(self, who: str, raised: Exception) -> LogError:
-        """Note that a call of that task failed, and give what to tell of it."""
-        state: State = "full" if _is_full(raised) else "unreachable"
-        told = LogError(
-            f"expected Redis to keep the runs; it is {state} "
-            f"({type(raised).__name__}: {excerpt(raised, self.secret)}); {_ADVICE[state]}; until "
+    def explain(self, raised: Exception) -> LogError:
+        """Give what to tell of a call that failed."""
+        state = _state_of(raised)
+        said = type(raised).__name__
+        if isinstance(raised, _CONNECTION):  # what others say may quote an answer
+            said += f": {excerpt(raised, self.secret)}"
+        return LogError(
+            f"expected Redis to keep the runs; it is {state} ({said}); {_ADVICE[state]}; until "
             "then runs are watched only where they were started"
         )
-        told.__cause__ = raised
+
+    def broke(self, who: str, raised: Exception) -> LogError:
+        """Note that a call failed of a task that will make it again, and give what to tell."""
+        state, told = _state_of(raised), self.explain(raised)
         self._errors[who] = told
         if state != self.state:
             self.state = state
@@ -73,5 +80,5 @@ class Health:
             log.info("the log of runs can be used again")
 
 
-def _is_full(raised: Exception) -> bool:
-    return isinstance(raised, redis_errors.OutOfMemoryError) or "OOM" in str(raised)
+def _state_of(raised: Exception) -> State:
+    return "full" if isinstance(raised, redis_errors.OutOfMemoryError) else "unreachable"

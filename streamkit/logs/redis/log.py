@@ -132,7 +132,7 @@ class RedisLog:
         timeout = max(_ANSWER, self.lease / 2)
         asking = self._server.client(connections=_ASKING, timeout=timeout)
         waiting = self._server.client(connections=1, timeout=terms.beat + timeout)
-        writer, post = Writer(keys, terms, health), Post(asking, keys, terms, health)
+        writer, post = Writer(keys, terms, health), Post(asking, keys, terms)
         writer.redis = self._server.client(
             connections=1, timeout=timeout, connected=writer.connected
         )
@@ -182,7 +182,7 @@ class RedisLog:
         try:
             return await self._claim(run_id, key, digest)
         except BROKEN as raised:
-            raise self._health.broke("asking", raised) from None
+            raise self._health.explain(raised) from None
 
     async def find(self, run_id: str) -> Mirror | None:
         """
@@ -193,11 +193,9 @@ class RedisLog:
         """
         self._open()
         try:
-            found = await self._mirrors.find(run_id)
+            return await self._mirrors.find(run_id)
         except BROKEN as raised:
-            raise self._health.broke("asking", raised) from None
-        self._health.mended("asking")
-        return found
+            raise self._health.explain(raised) from None
 
     async def disclaim(self, run_id: str) -> None:
         """Take back a claim whose run could not be started."""
@@ -214,7 +212,6 @@ class RedisLog:
             self._claims[run_id] = name
         mark = secrets.token_bytes(_MARK) + digest
         ours = await self._first(self._keys.about(run_id), mark) == mark
-        self._health.mended("asking")
         return Claim(run_id, ours)
 
     async def _first(self, name: str, value: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import anyio
 import attrs
 
-from .health import BROKEN, Health
+from .health import BROKEN
 from .keys import Keys
 from .terms import Terms
 
@@ -32,7 +32,6 @@ class Post:
     redis: Any
     keys: Keys
     terms: Terms
-    health: Health
     _queue: dict[tuple[str, str], float] = attrs.field(factory=dict, init=False)
     """Seconds, by run and word."""
     _more: anyio.Event = attrs.field(factory=anyio.Event, init=False)
@@ -50,11 +49,8 @@ class Post:
             queue, self._queue = self._queue, {}
             try:
                 await self._deliver(queue)
-            except BROKEN as raised:
-                self.health.broke("post", raised)
+            except BROKEN:  # the others say so
                 await anyio.sleep(self.terms.beat)
-            else:
-                self.health.mended("post")
 
     async def _deliver(self, queue: dict[tuple[str, str], float]) -> None:
         tokens = await self._tokens({run_id for run_id, word in queue if word != WAKE})

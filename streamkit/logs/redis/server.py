@@ -35,7 +35,7 @@ class Server:
         try:
             password = urlsplit(url).password
             BlockingConnectionPool.from_url(url)  # connects nowhere yet
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise MisuseError(
                 "expected the URL of a Redis, such as redis://127.0.0.1:6379/0, rediss://… or "
                 f"unix://…; redis-py says: {excerpt(error, password)}"

@@ -83,6 +83,8 @@ class Writer:
             with anyio.CancelScope(deadline=self._due):
                 await self._more.wait()
             try:
+                if self._due == -inf:
+                    await self._look_at_memory()
                 if anyio.current_time() >= self._due:
                     await self._renew()
                 await self.flush()
@@ -107,6 +109,7 @@ class Writer:
         while self._stale:
             some = [one for one, _ in zip(self._stale, range(_RUNS), strict=False)]
             await self._compare([one for one in some if one.doubtful])
+            await self._take_leases([one for one in some if one.fresh and one in self._stale])
             pipe = self.redis.pipeline(transaction=True)
             sent = [(one, self._put(pipe, one)) for one in some if one in self._stale]
             self._writing = True
@@ -165,9 +168,6 @@ class Writer:
         stream, fold, lease = (
             name(one.run_id) for name in (self.keys.events, self.keys.fold, self.keys.lease)
         )
-        if one.fresh:
-            pipe.set(lease, self.terms.token, px=self.terms.lease_ms, nx=True)
-            sent.append(("lease", 0))
         if one.base > one.folded_there:
             pipe.set(fold, pack_all(one.id_of(one.base), one.folded()), px=keep)
             pipe.xtrim(stream, minid=one.id_of(one.base + 1), approximate=False)
@@ -189,8 +189,6 @@ class Writer:
     async def _took(self, one: Written, came: list[tuple[str, int, Any]]) -> None:
         """Note what Redis made of one run's commands."""
         for what, number, result in came:
-            if what == "lease" and not result and not await self._is_ours(one):
-                return
             if what == "fold":
                 one.folded_there = number
             elif what == "event" and result is None:
@@ -203,20 +201,26 @@ class Writer:
                 raise result
             elif what == "event":
                 one.there = number
-        one.fresh, one.acknowledged = False, anyio.current_time()
+        one.acknowledged = anyio.current_time()
         if one.whole:
             self.drop(one)
         elif one.there == one.head:
             self._stale.pop(one)
 
-    async def _is_ours(self, one: Written) -> bool:
-        """Whether a lease that stands is this process's; otherwise the run is not written."""
-        holder = await self.redis.get(self.keys.lease(one.run_id))
-        ours: bool = holder is None or holder.decode() == self.terms.token
-        if not ours:
-            log.warning("another process writes a run of this id; it stays here", run=one.run_id)
-            self.drop(one)
-        return ours
+    async def _take_leases(self, some: Sequence[Written]) -> None:
+        """Say that this process writes these runs; one that another writes is not written."""
+        if not some:
+            return
+        pipe = self.redis.pipeline(transaction=True)
+        for one in some:
+            lease = self.keys.lease(one.run_id)
+            pipe.set(lease, self.terms.token, px=self.terms.lease_ms, nx=True)
+            pipe.get(lease)
+        for one, holder in zip(some, (await pipe.execute())[1::2], strict=True):
+            one.fresh = False
+            if holder is not None and holder.decode() != self.terms.token:
+                log.warning("another process writes a run of this id", run=one.run_id)
+                self.drop(one)
 
     async def _compare(self, some: Sequence[Written]) -> None:
         """Look at what Redis has of these runs: a call failed, or it refused something."""
@@ -255,6 +259,20 @@ class Writer:
         log.warning("a run was ended elsewhere: its writer was not heard of", run=one.run_id)
         self.drop(one)
         one.fence(newest.event if newest is not None and newest.taken_over else None)
+
+    async def _look_at_memory(self) -> None:
+        """Say so, once, where this Redis may throw runs away to make room."""
+        try:
+            memory = await self.redis.info("memory")
+        except redis_errors.ResponseError:  # its user may not ask
+            return
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if memory.get("maxmemory") and policy != "noeviction":
+            log.warning(
+                "Redis may evict runs while they are watched; set its maxmemory-policy to "
+                "noeviction",
+                policy=policy,
+            )
 
     async def _renew(self) -> None:
         """Renew what has a time to live; a lease that was evicted is taken again."""

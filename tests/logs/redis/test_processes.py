@@ -3,8 +3,8 @@
 import anyio
 import pytest
 
-from streamkit.events import ResponseCancelled, ResponseCompleted, ResponseFailed, TextDelta
 from streamkit.errors import ProducerLost
+from streamkit.events import ResponseCancelled, ResponseCompleted, ResponseFailed, TextDelta
 from streamkit.testing import FaultProvider, Hold, Reply, Until, answers
 
 from ...serving.servers import until
