@@ -19,8 +19,7 @@ from .guests import Guests
 from .health import BROKEN, Health, State
 from .keys import Keys
 from .mirror import Mirror
-from .mirrors import MARK as _MARK
-from .mirrors import Mirrors
+from .mirrors import MARK, Mirrors
 from .post import Post
 from .server import Server
 from .tailer import Tailer
@@ -204,15 +203,18 @@ class RedisLog:
             await self._asking.delete(*filter(None, (claim, self._keys.about(run_id))))
 
     async def _claim(self, run_id: str, key: str | None, digest: bytes) -> Claim:
+        about, mark = self._keys.about(run_id), secrets.token_bytes(MARK) + digest
+        if await self._first(about, mark) != mark:
+            return Claim(run_id, ours=False)
         if key is not None:
+            # Last: whoever is told of the run by its key must find it.
             name = self._keys.claim(key)
             holder = (await self._first(name, run_id.encode())).decode()
             if holder != run_id:
+                await self._asking.delete(about)
                 return Claim(holder, ours=False)
             self._claims[run_id] = name
-        mark = secrets.token_bytes(_MARK) + digest
-        ours = await self._first(self._keys.about(run_id), mark) == mark
-        return Claim(run_id, ours)
+        return Claim(run_id, ours=True)
 
     async def _first(self, name: str, value: bytes) -> bytes:
         """Give the value that was the first to stand there."""
