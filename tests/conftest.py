@@ -1,6 +1,10 @@
 """Every asynchronous test runs on asyncio, on uvloop and on trio; what a run left out is said."""
 
+import shutil
+
 import pytest
+
+from .redis_server import Server
 
 LEFT_OUT = pytest.StashKey[int]()
 """How many tests were left out because of their mark (a count)."""
@@ -15,6 +19,17 @@ BACKENDS = [
 def anyio_backend(request):
     """The event loop a test runs on."""
     return request.param
+
+
+@pytest.fixture
+async def redis(tmp_path):
+    """A private redis-server of this test's own."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    server = Server(tmp_path)
+    await server.start()
+    yield server
+    server.kill()
 
 
 def pytest_deselected(items):

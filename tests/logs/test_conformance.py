@@ -21,8 +21,8 @@ from streamkit.events import (
 from streamkit.logs import Coalesce, MemoryLog, RedisLog
 from streamkit.response import Response
 
+from ..redis_server import Server
 from .readers import END, letters, rest, take, told
-from .redis.server import Server
 
 pytestmark = pytest.mark.anyio
 

@@ -44,11 +44,11 @@ async def provider(more):
 
 
 @pytest.mark.parametrize("skew", [0.0, 86_400.0, -86_400.0], ids=["", "a day ahead", "a day late"])
-async def test_a_watcher_elsewhere_joins_leaves_and_resumes(server, provider, more, skew):
+async def test_a_watcher_elsewhere_joins_leaves_and_resumes(redis, provider, more, skew):
     """Two processes, whatever their clocks say: no event is lost, and none comes twice."""
     async with (
-        node(server.url, provider.url, lease=LEASE, skew=skew) as one,
-        node(server.url, provider.url, lease=LEASE) as two,
+        node(redis.url, provider.url, lease=LEASE, skew=skew) as one,
+        node(redis.url, provider.url, lease=LEASE) as two,
     ):
         run_id = await one.post()
         async with two.follow(run_id) as events:
@@ -69,12 +69,12 @@ async def test_a_watcher_elsewhere_joins_leaves_and_resumes(server, provider, mo
     assert 1 == len(provider.requests)
 
 
-async def test_a_producer_that_is_killed_leaves_a_truthful_end(server, provider):
+async def test_a_producer_that_is_killed_leaves_a_truthful_end(redis, provider):
     """After its lease every watcher, here and there, is told the same, and what there was of it."""
     async with (
-        node(server.url, provider.url, lease=LEASE) as one,
-        node(server.url, provider.url, lease=LEASE) as two,
-        node(server.url, provider.url, lease=LEASE) as three,
+        node(redis.url, provider.url, lease=LEASE) as one,
+        node(redis.url, provider.url, lease=LEASE) as two,
+        node(redis.url, provider.url, lease=LEASE) as three,
     ):
         run_id = await one.post()
         async with two.follow(run_id) as here, three.follow(run_id) as there:
@@ -95,11 +95,11 @@ async def test_a_producer_that_is_killed_leaves_a_truthful_end(server, provider)
     assert took < 4 * LEASE
 
 
-async def test_a_producer_that_was_stopped_is_fenced(server, provider, more):
+async def test_a_producer_that_was_stopped_is_fenced(redis, provider, more):
     """It goes on once its run was ended elsewhere: it can write nothing, and stops by itself."""
     async with (
-        node(server.url, provider.url, lease=LEASE) as one,
-        node(server.url, provider.url, lease=LEASE) as two,
+        node(redis.url, provider.url, lease=LEASE) as one,
+        node(redis.url, provider.url, lease=LEASE) as two,
     ):
         run_id = await one.post()
         async with two.follow(run_id) as events:
@@ -117,11 +117,11 @@ async def test_a_producer_that_was_stopped_is_fenced(server, provider, more):
             assert seen[-1].response == told[-1].response
 
 
-async def test_a_run_is_cancelled_from_either(server, provider):
+async def test_a_run_is_cancelled_from_either(redis, provider):
     """By who does not ask the provider, too; its connection is closed."""
     async with (
-        node(server.url, provider.url) as one,
-        node(server.url, provider.url) as two,
+        node(redis.url, provider.url) as one,
+        node(redis.url, provider.url) as two,
     ):
         for place in (two, one):
             run_id = await one.post()
@@ -133,11 +133,11 @@ async def test_a_run_is_cancelled_from_either(server, provider):
             assert not await place.cancel(run_id)
 
 
-async def test_one_key_is_one_upstream_call(server, provider, more):
+async def test_one_key_is_one_upstream_call(redis, provider, more):
     """Two processes that are asked the same at once answer with the same run."""
     async with (
-        node(server.url, provider.url) as one,
-        node(server.url, provider.url) as two,
+        node(redis.url, provider.url) as one,
+        node(redis.url, provider.url) as two,
     ):
         ids = []
 
@@ -159,11 +159,11 @@ async def test_one_key_is_one_upstream_call(server, provider, more):
     assert 1 == len(provider.requests)
 
 
-async def test_who_watches_elsewhere_keeps_a_run_going(server, provider, more):
+async def test_who_watches_elsewhere_keeps_a_run_going(redis, provider, more):
     """It outlives its grace where its client came back to another process."""
     async with (
-        node(server.url, provider.url, grace=0.5, lease=LEASE) as one,
-        node(server.url, provider.url, grace=0.5, lease=LEASE) as two,
+        node(redis.url, provider.url, grace=0.5, lease=LEASE) as one,
+        node(redis.url, provider.url, grace=0.5, lease=LEASE) as two,
     ):
         run_id = await one.post()
         async with two.follow(run_id) as events:
@@ -175,11 +175,11 @@ async def test_who_watches_elsewhere_keeps_a_run_going(server, provider, more):
     assert "".join(WORDS) == text(seen)
 
 
-async def test_who_leaves_elsewhere_ends_it_after_its_grace(server, provider):
+async def test_who_leaves_elsewhere_ends_it_after_its_grace(redis, provider):
     """As if it had left here."""
     async with (
-        node(server.url, provider.url, grace=0.2) as one,
-        node(server.url, provider.url, grace=0.2) as two,
+        node(redis.url, provider.url, grace=0.2) as one,
+        node(redis.url, provider.url, grace=0.2) as two,
     ):
         run_id = await one.post()
         async with two.follow(run_id) as events:
@@ -189,9 +189,25 @@ async def test_who_leaves_elsewhere_ends_it_after_its_grace(server, provider):
             assert ResponseCancelled is type((await rest(events))[-1])
 
 
-async def test_nobody_knows_an_id_that_was_never_given(server, provider):
+async def test_a_server_that_dies_counts_no_more(redis, provider):
+    """Nobody is left who watches: the run is cancelled where it is asked for."""
+    async with (
+        node(redis.url, provider.url, grace=0.2, lease=LEASE) as one,
+        node(redis.url, provider.url, grace=0.2, lease=LEASE) as two,
+    ):
+        run_id = await one.post()
+        async with two.follow(run_id) as events, two.follow(run_id) as more:
+            await anext(events)
+            await anext(more)
+            two.kill()
+            await until(lambda: provider.connections == 0, patience=15)
+        async with one.follow(run_id) as events:
+            assert ResponseCancelled is type((await rest(events))[-1])
+
+
+async def test_nobody_knows_an_id_that_was_never_given(redis, provider):
     """Neither to watch nor to cancel."""
-    async with node(server.url, provider.url) as one:
+    async with node(redis.url, provider.url) as one:
         async with one.follow("nothing") as events:
             (end,) = await rest(events)
         assert ProducerLost is type(end.error)
