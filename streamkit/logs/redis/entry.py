@@ -1,9 +1,11 @@
 """
-One event as an entry of a stream, and its id.
+Events as entries of a stream, and their ids.
 
-The id is ``epoch-seq``, as everywhere. Redis refuses an entry whose id is not
-above the newest, so an epoch that was overtaken can write no more: the id is
-the fencing token.
+The id of an event is ``epoch-seq``, as everywhere. What one run appended
+between two calls is one entry: its id is that of its last event, and each of
+its fields is an event, named by its number. Redis refuses an entry whose id is
+not above the newest, so an epoch that was overtaken can write no more: the id
+is the fencing token.
 """
 
 from __future__ import annotations
@@ -19,10 +21,7 @@ from ...events import Event, ResponseFailed, Unknown
 from ...framing import decode, encode_ascii
 from ...response import Response
 
-__all__ = ["FIELD", "TAKEN_OVER", "Entry", "pack", "pack_all", "unpack", "unpack_all"]
-
-FIELD: Final = "e"
-"""The one field of an entry."""
+__all__ = ["TAKEN_OVER", "Entry", "end_in_its_place", "pack", "pack_all", "unpack_all"]
 
 TAKEN_OVER: Final = 1 << 16
 """The epoch of whoever ends a run whose writer is gone; no run makes so many attempts."""
@@ -30,7 +29,7 @@ TAKEN_OVER: Final = 1 << 16
 
 @attrs.frozen
 class Entry:
-    """An event where it stands."""
+    """One event, and where it stands."""
 
     epoch: int
     seq: int
@@ -38,7 +37,7 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """Its id in Redis."""
+        """Its id."""
         return f"{self.epoch}-{self.seq}"
 
     @property
@@ -47,11 +46,16 @@ class Entry:
         return self.epoch >= TAKEN_OVER
 
     @classmethod
-    def of(cls, came: tuple[bytes, dict[bytes, bytes]]) -> Entry:
-        """Read what Redis gives."""
+    def all_of(cls, came: tuple[bytes, dict[bytes, bytes]]) -> list[Entry]:
+        """Read what Redis gives: the events of one of its entries."""
         id_, fields = came
-        epoch, _, seq = id_.decode().partition("-")
-        return cls(int(epoch), int(seq), unpack(fields.get(FIELD.encode(), b"null")))
+        epoch = int(id_.partition(b"-")[0])
+        return [cls(epoch, int(seq), unpack(data)) for seq, data in fields.items()]
+
+
+def end_in_its_place(terminal: Event) -> tuple[str, dict[str, bytes]]:
+    """Give the id and the fields of the entry that ends a run whose writer is gone."""
+    return f"{TAKEN_OVER}-1", {"1": pack(terminal)}
 
 
 def pack(event: Event) -> bytes:

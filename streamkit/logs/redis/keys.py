@@ -14,7 +14,7 @@ class Keys:
     """
     Where everything stands. Whatever belongs to one run has its id as hash tag::
 
-        {run}:events    a stream: one entry an event, its id that of the event
+        {run}:events    a stream of the events; an entry has the id of its last one
         {run}:fold      the events that were trimmed from it, as few as tell the same
         {run}:lease     who writes it; gone soon after its writer
         {run}:about     the digest of the request it answers

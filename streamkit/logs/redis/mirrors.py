@@ -59,7 +59,7 @@ class Mirrors:
             epoch, seq, told = unpack_all(fold)
             if seq > mirror.head:
                 mirror.restore(epoch, seq, told)
-        entries = [Entry.of(entry) for entry in came]
+        entries = [one for entry in came for one in Entry.all_of(entry)]
         if not mirror.take(entries):
             first = next(entry for entry in entries if entry.seq > mirror.head)
             # Evicted or lost: what there was before nobody knows.

@@ -11,7 +11,7 @@ import attrs
 from ...events import ResponseFailed
 from ...logger import log
 from ...response import Response
-from .entry import FIELD, TAKEN_OVER, Entry, pack
+from .entry import Entry, end_in_its_place
 from .guests import Guests
 from .health import BROKEN, Health
 from .keys import Keys
@@ -89,7 +89,7 @@ class Tailer:
         for key, came in await self.redis.xread(streams, count=_COUNT, block=wait):
             if key == inbox:
                 await self._hear(inbox, came)
-            elif not places[key].take([Entry.of(entry) for entry in came]):
+            elif not places[key].take([one for entry in came for one in Entry.all_of(entry)]):
                 await self.mirrors.refresh(places[key])
 
     async def _hear(self, inbox: bytes, came: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
@@ -127,10 +127,11 @@ class Tailer:
         """End a run in its writer's place; Redis takes that from one process alone."""
         stream = self.keys.events(mirror.run_id)
         pipe = self.asking.pipeline(transaction=True)
-        pipe.xadd(stream, {FIELD: pack(mirror.lost())}, id=f"{TAKEN_OVER}-1")
+        id_, fields = end_in_its_place(mirror.lost())
+        pipe.xadd(stream, fields, id=id_)
         pipe.pexpire(stream, self.terms.keep_ms)
-        id_, _ = await pipe.execute(raise_on_error=False)
-        if not isinstance(id_, Exception):
+        taken, _ = await pipe.execute(raise_on_error=False)
+        if not isinstance(taken, Exception):
             log.warning("a run's writer is gone; the run was ended", run=mirror.run_id)
 
     def _despair(self, error: Exception) -> None:

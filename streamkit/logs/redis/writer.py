@@ -14,7 +14,7 @@ from ...errors import ProducerLost
 from ...events import ResponseFailed
 from ...logger import log
 from ...response import Response
-from .entry import FIELD, TAKEN_OVER, Entry, pack, pack_all
+from .entry import Entry, end_in_its_place, pack, pack_all
 from .health import BROKEN, Health, is_refused
 from .keys import Keys
 from .terms import Terms
@@ -23,7 +23,7 @@ from .written import Written
 __all__ = ["Writer"]
 
 _BATCH: Final = 1024
-"""Entries of one run written in one go (a count)."""
+"""Events of one run written in one go (a count)."""
 _RUNS: Final = 256
 """Runs written in one go (a count)."""
 _CLOSED: Final = "expected the log to be open until its runs have ended; it was closed; ask again"
@@ -129,8 +129,8 @@ class Writer:
             pipe = self.redis.pipeline(transaction=False)
             for one in self.live.values():
                 log.warning("the log was closed before a run of it ended", run=one.run_id)
-                end = ResponseFailed(ProducerLost(_CLOSED), Response())
-                pipe.xadd(self.keys.events(one.run_id), {FIELD: pack(end)}, id=f"{TAKEN_OVER}-1")
+                id_, fields = end_in_its_place(ResponseFailed(ProducerLost(_CLOSED), Response()))
+                pipe.xadd(self.keys.events(one.run_id), fields, id=id_)
                 pipe.delete(self.keys.lease(one.run_id))
             await pipe.execute(raise_on_error=False)
         except BROKEN as raised:
@@ -173,15 +173,17 @@ class Writer:
             pipe.xtrim(stream, minid=one.id_of(one.base + 1), approximate=False)
             sent += [("fold", one.base), ("", 0)]
         start = max(one.there, one.base)
-        events = one.between(start, min(one.head, start + _BATCH))
-        for seq, event in enumerate(events, start + 1):
+        stop = min(one.head, start + _BATCH)
+        for epoch, first, last in one.spans(start, stop):
+            events = enumerate(one.between(first, last), first + 1)
+            fields = {seq: pack(event) for seq, event in events}
             # Where there was something and now is nothing, that must be told.
-            pipe.xadd(stream, {FIELD: pack(event)}, id=one.id_of(seq), nomkstream=one.there > 0)
-            sent.append(("event", seq))
+            pipe.xadd(stream, fields, id=f"{epoch}-{last}", nomkstream=one.there > 0)
+            sent.append(("events", last))
         if one.there == 0:
             pipe.pexpire(stream, keep)
             sent.append(("", 0))
-        if one.ended and start + len(events) == one.head:
+        if one.ended and stop == one.head:
             pipe.delete(lease)
             sent.append(("", 0))
         return sent
@@ -191,7 +193,7 @@ class Writer:
         for what, number, result in came:
             if what == "fold":
                 one.folded_there = number
-            elif what == "event" and result is None:
+            elif what == "events" and result is None:
                 self._vanished(one)
                 return
             elif is_refused(result):
@@ -199,7 +201,7 @@ class Writer:
                 return
             elif isinstance(result, Exception):
                 raise result
-            elif what == "event":
+            elif what == "events":
                 one.there = number
         one.acknowledged = anyio.current_time()
         if one.whole:
@@ -232,7 +234,7 @@ class Writer:
         for one, newest in zip(some, await pipe.execute(), strict=True):
             one.doubtful = False
             if newest:
-                self._stands_at(one, Entry.of(newest[0]))
+                self._stands_at(one, Entry.all_of(newest[0])[-1])
             elif one.there:
                 self._vanished(one)
 

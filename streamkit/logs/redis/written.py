@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import attrs
 
@@ -63,6 +64,12 @@ class Written(MemoryLog):
     def whole(self) -> bool:
         """Whether Redis has all of it, the end included."""
         return self.ended and self.there == self.head
+
+    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Give what lies behind *start*, up to *stop*: of each epoch its number, start and stop."""
+        for (first, epoch), (last, _) in pairwise((*self._epochs, (self.head, 0))):
+            if max(first, start) < min(last, stop):
+                yield epoch, max(first, start), min(last, stop)
 
     def fence(self, terminal: Event | None) -> None:
         """
