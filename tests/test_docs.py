@@ -1,10 +1,13 @@
 """The documentation runs, and prints what it says it prints."""
 
+import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 
 from streamkit import events
@@ -31,9 +34,11 @@ def lines(text):
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_runs_and_prints_what_it_says(page):
-    """The Python of a page, in order, prints the page's text blocks, in order."""
+REDIS = "docs/how-to/scale-out.md"
+
+
+def runs_as_it_says(page, **environment):
+    """Run the Python of a page, in order, and see that it prints the text blocks, in order."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "\n".join(fences(page, "python"))],
         capture_output=True,
@@ -41,10 +46,25 @@ def test_a_page_runs_and_prints_what_it_says(page):
         timeout=60,
         cwd=ROOT,
         check=False,
+        env={**os.environ, **environment},
     )
 
     assert "" == done.stderr
     assert lines("".join(fences(page, "text"))) == lines(done.stdout)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != REDIS])
+def test_a_page_runs_and_prints_what_it_says(page):
+    """The documentation is not about another version."""
+    runs_as_it_says(page)
+
+
+@pytest.mark.interop
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_page_about_redis_runs(redis):
+    """Against a real one."""
+    await anyio.to_thread.run_sync(partial(runs_as_it_says, REDIS, REDIS_URL=redis.url))
 
 
 @pytest.mark.anyio
