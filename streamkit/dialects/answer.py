@@ -104,8 +104,18 @@ class ChoiceFold:
 
     def mark(self, fields: dict[str, Any]) -> None:
         """Note that a part begins here, or goes on: an item of ``content`` says so."""
-        told = (self.text, self.reasoning, self.calls, self.results, self.citations)
-        self.parts.append(PartMark(fields, *map(len, told)))
+        self.parts.append(self.here(fields))
+
+    def here(self, fields: dict[str, Any]) -> PartMark:
+        """Give the mark of a part that begins behind all that came so far."""
+        return PartMark(
+            fields,
+            texts=len(self.text),
+            reasoning=len(self.reasoning),
+            calls=len(self.calls),
+            results=len(self.results),
+            citations=len(self.citations),
+        )
 
 
 @attrs.define(eq=False)
