@@ -11,8 +11,9 @@ blocks are told, and where that is not what the reference says:
    ``Metadata`` too, as ``delta`` in the item.
 3. Tools that the provider runs (``server_tool_use``, ``mcp_tool_use``) are
    calls with *hosted* set, and what they give back is a ``ToolResult``.
-4. Only ``message_stop`` (or a gateway's ``[DONE]``) is the end: this API always
-   sends it, so a stream that has its stop reason and no more was cut.
+4. Only ``message_stop`` is the end: this API always sends it, so a stream that
+   has its stop reason and no more was cut. Behind a stop reason a gateway's
+   ``[DONE]`` says the same; elsewhere it says nothing.
 5. ``input_tokens`` of the neutral usage counts what was read from the cache and
    written to it, which the API counts beside its own ``input_tokens``.
 """

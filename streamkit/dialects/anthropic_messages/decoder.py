@@ -207,8 +207,10 @@ class AnthropicMessagesDecoder:
             for value in values:
                 if type(value) is dict:
                     self._event(value, frame.event, out)
+                elif frame.event == "error":
+                    raise InBandError(excerpt(value))
                 elif value == DONE:
-                    self._stopped = True
+                    self._stopped = self._stopped or self._reason is not None
                 elif value is not None:
                     out.append(Unknown(value, frame.event))
             if self._stopped:
