@@ -4,8 +4,8 @@ Events to stream events: what `AnthropicMessagesDecoder` reads, written.
 Divergences from a literal copy of what the provider sent, each for the sake of
 the clients there are:
 
-1. The message begins with its content: what is known of it by then (its usage
-   among that) is in ``message_start``, the rest in ``message_delta``.
+1. The message begins once its usage is known, at the latest with its content:
+   what is known of it by then is in ``message_start``, the rest comes at its end.
 2. The stop reason is told at the end, behind the answer's evidence.
 3. A block is closed where the next one begins; a tool call that is not whole
    by then stays open, for calls of other APIs come side by side.
@@ -167,10 +167,10 @@ class AnthropicMessagesEncoder:
         else:
             overlay(self._beside if self._reason is None else self._behind, own)
 
-    def _report(self, event: UsageReported) -> Sequence[Frame]:
+    def _report(self, event: UsageReported) -> Iterable[Frame]:
         for usage in (self._usage, self._cost):
             overlay(usage, usage_json(event))
-        return ()
+        return self._begin_message() if self._head else ()
 
     def _begin_message(self) -> Iterator[Frame]:
         if self._begun:
