@@ -20,7 +20,10 @@ from .usage import usage_of
 __all__ = ["AnthropicMessages"]
 
 _VERSION: Final = {"anthropic-version": "2023-06-01"}
-"""The only version of the API there is; without it a call is refused."""
+"""
+The version of the API that is read here, and that its imitators speak; without
+one a call is refused. The client's own headers come before it, for a later one.
+"""
 
 
 @attrs.frozen
