@@ -21,7 +21,7 @@ CHUNKS = [None, 1, 7, 64]
 DIALECTS = {"anthropic-messages": 49, "openai-chat": 141}
 """The dialects whose recordings are read, and how many there are of each."""
 WHOLE_BUT_FOR_A_BLANK_LINE = {"pydantic-anthropic-model-thinking-part-stream-cut15542": "able in"}
-"""Cut behind a frame that lacks its blank line alone: it is read (quirk 15), the recorder did not."""
+"""What a last frame says that lacks its blank line alone: it is read (quirk 15)."""
 
 RECORDINGS = [
     pytest.param(path, expected, id=path.stem)

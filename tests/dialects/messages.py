@@ -2,7 +2,7 @@
 
 import json
 
-from streamkit.dialects import AnthropicMessages, Answer
+from streamkit.dialects import Answer, AnthropicMessages
 from streamkit.events import (
     Metadata,
     ReasoningDelta,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from streamkit.dialects import AnthropicMessages, AnthropicMessagesEncoder, get_dialect
-from streamkit.dialects.anthropic_messages.blocks import is_call, is_result
 from streamkit.dialects.answer import ChoiceFold
+from streamkit.dialects.anthropic_messages.blocks import is_call, is_result
 from streamkit.errors import InBandError, MalformedStream, TruncatedStream
 from streamkit.events import (
     Citation,
@@ -253,6 +253,12 @@ class TestEnd:
         """As a done marker does."""
         assert ResponseCompleted(evidence="done_marker") == streamed(start(), *said("a"), STOP)[-1]
 
+    def test_fields_of_the_end_may_come_without_a_reason(self):
+        """They are kept."""
+        raw = response_of(start(), {**finish(), "delta": {"container": {"id": "c"}}}, STOP).raw
+        assert ({"id": "c"}, None) == (raw["container"], raw["stop_reason"])
+        assert [] == only(Metadata, decoded(start(), {**finish(), "delta": None}))
+
     def test_an_empty_answer_is_an_answer(self):
         """With its end it is whole."""
         response = response_of(start(), finish(), STOP)
@@ -327,23 +333,24 @@ class TestEnd:
         assert isinstance(next(iter(DIALECT.decoder().feed(both))), ResponseStarted)
 
 
-class TestBuffered:
-    BODY = {
-        **HEAD,
-        "content": [
-            {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
-            {"type": "redacted_thinking", "data": "AAEC"},
-            {"type": "text", "text": "See ", "citations": [{"type": "page_location"}]},
-            {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"q": "ż"}},
-        ],
-        "stop_reason": "tool_use",
-        "stop_details": None,
-        "container": None,
-    }
+BODY = {
+    **HEAD,
+    "content": [
+        {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "AAEC"},
+        {"type": "text", "text": "See ", "citations": [{"type": "page_location"}]},
+        {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"q": "ż"}},
+    ],
+    "stop_reason": "tool_use",
+    "stop_details": None,
+    "container": None,
+}
 
+
+class TestBuffered:
     def test_a_body_gives_the_events_of_a_stream(self):
         """Each block in its place, its end proved by its being there."""
-        events = DIALECT.read_buffered(self.BODY)
+        events = DIALECT.read_buffered(BODY)
         assert [
             ResponseStarted("msg_1", "claude-t"),
             UsageReported(Usage(25, 1, 26), USAGE),
@@ -361,12 +368,17 @@ class TestBuffered:
             {"index": 2, "type": "text", "citations": []},
             {"index": 3, "type": "tool_use"},
         ] == marks(events)
-        assert self.BODY == raw_of(events)
+        assert BODY == raw_of(events)
 
     def test_a_whole_frame_is_a_buffered_body(self):
         """Whether a provider ignored the flag, or was asked for a body."""
-        whole = Frame(json.dumps(self.BODY), whole=True)
-        assert DIALECT.read_buffered(self.BODY) == list(DIALECT.decoder().feed(whole))
+        whole = Frame(json.dumps(BODY), whole=True)
+        assert DIALECT.read_buffered(BODY) == list(DIALECT.decoder().feed(whole))
+
+    def test_what_is_no_block_is_passed_over(self):
+        """A list of content that holds anything else."""
+        body = {**HEAD, "content": ["text", None, {"type": "text", "text": "a"}]}
+        assert [{"type": "text", "text": "a"}] == raw_of(DIALECT.read_buffered(body))["content"]
 
     def test_a_stream_of_one_frame_may_be_framed_as_a_document(self):
         """It is judged as the stream that it is."""
@@ -382,6 +394,7 @@ class TestBuffered:
             ('{"type":"error","error":{"type":"overloaded_error","message":"m"}}', InBandError),
             ('{"choices":[]}', MalformedStream),
             ('{"content":"text"}', MalformedStream),
+            ('{"content":null}', MalformedStream),
             ("[]", MalformedStream),
             ("<html>", MalformedStream),
         ],
@@ -499,7 +512,7 @@ class TestFold:
 
     def test_frames_are_not_changed(self):
         """A decoder owns what it decodes; a body it was given stays as it is."""
-        body = json.loads(json.dumps(TestBuffered.BODY))
+        body = json.loads(json.dumps(BODY))
         DIALECT.read_buffered(body)
-        assert TestBuffered.BODY == body
+        assert BODY == body
         assert "a" == text_of(decoded(frame(start()), *said("a")))

@@ -175,18 +175,28 @@ def merged(events):
 
 
 def placed(events):
-    """Merged events; what a stream tells of its blocks late, and of its end early, in place."""
-    answer = []
-    for event in merged(events):
-        if isinstance(event, Metadata) and (event.choice is None or "delta" in str(event.extra)):
-            continue
-        if isinstance(event, Metadata):
-            part = {k: v for k, v in event.extra["content"][0].items() if k != "signature"}
-            event = Metadata(0, part, message=True)
-        if isinstance(event, ResponseStarted | Finished):
-            event = attrs.evolve(event, extra=None)
-        answer.append(event)
-    return answer
+    """Merged events, without the fields that a stream tells in another place than a body."""
+    return [
+        bare(event)
+        for event in merged(events)
+        if not (isinstance(event, Metadata) and (event.choice is None or "delta" in only_of(event)))
+    ]
+
+
+def only_of(event):
+    """The one part that a mark is of."""
+    (part,) = event.extra["content"]
+    return part
+
+
+def bare(event):
+    """An event without fields that come early in a body, or late in a stream."""
+    if isinstance(event, Metadata):
+        fields = {key: value for key, value in only_of(event).items() if key != "signature"}
+        return Metadata(0, fields, message=True)
+    if isinstance(event, ResponseStarted | Finished):
+        return attrs.evolve(event, extra=None)
+    return event
 
 
 @given(answers())

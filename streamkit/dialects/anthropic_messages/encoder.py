@@ -98,8 +98,8 @@ class AnthropicMessagesEncoder:
     """What it cost so far."""
     _cost: dict[str, Any] = attrs.field(factory=dict, init=False)
     """What of that is still to be told."""
-    _last: _Told | None = attrs.field(default=None, init=False)
-    """The block that is spoken in."""
+    _last: _Told = attrs.field(factory=lambda: _Told(-1, "", open=False), init=False)
+    """The block that is spoken in; at first none that is open."""
     _around: tuple[bytes, bytes] | None = attrs.field(default=None, init=False)
     """A frame's bytes before and behind a piece of text, while one more may be next."""
     _count: int = attrs.field(default=0, init=False)
@@ -242,7 +242,7 @@ class AnthropicMessagesEncoder:
 
     def _room(self, kind: str) -> Iterator[Frame]:
         """Begin a block to speak in, unless one is open."""
-        if self._last is None or not self._last.open or self._last.kind != kind:
+        if not self._last.open or self._last.kind != kind:
             yield from self._begin(_EMPTY[kind])
 
     def _delta(self, told: _Told, delta: dict[str, Any]) -> Frame:
@@ -252,24 +252,21 @@ class AnthropicMessagesEncoder:
         if not event.text:
             return
         yield from self._speak("text", event.text)
-        if self._last is not None:
-            delta = {"type": "text_delta", "text": ""}
-            empty = encode_ascii({**_about(self._last, delta), "type": "content_block_delta"})
-            before, _, behind = empty.rpartition(b'""')
-            self._around = before, behind
+        delta = {"type": "text_delta", "text": ""}
+        empty = encode_ascii({**_about(self._last, delta), "type": "content_block_delta"})
+        before, _, behind = empty.rpartition(b'""')
+        self._around = before, behind
 
     def _think(self, event: ReasoningDelta) -> Iterable[Frame]:
         return self._speak("thinking", event.text) if event.text else ()
 
     def _speak(self, kind: str, text: str) -> Iterator[Frame]:
         yield from self._room(kind)
-        if self._last is not None:
-            yield self._delta(self._last, {"type": f"{kind}_delta", kind: text})
+        yield self._delta(self._last, {"type": f"{kind}_delta", kind: text})
 
     def _cite(self, event: Citation) -> Iterator[Frame]:
         yield from self._room("text")
-        if self._last is not None:
-            yield self._delta(self._last, {"type": "citations_delta", "citation": event.citation})
+        yield self._delta(self._last, {"type": "citations_delta", "citation": event.citation})
 
     # -- tool calls
 
@@ -288,8 +285,7 @@ class AnthropicMessagesEncoder:
     ) -> Iterator[Frame]:
         who = {"type": "tool_use", "id": event.id, "name": event.name, "input": {}}
         yield from self._begin({**who, **fields}, part)
-        if self._last is not None:
-            self._calls[event.call] = self._last
+        self._calls[event.call] = self._last
 
     def _grow(self, event: ToolCallDelta) -> Iterator[Frame]:
         told = self._calls.get(event.call)

@@ -124,7 +124,7 @@ class _Block:
             yield self._text(self.fields)
         elif kind == "thinking":
             yield {"type": kind, "thinking": "".join(self.thinking), **self.fields}
-        elif kind and not is_call(kind):
+        elif self.fields and not is_call(kind):
             yield self.fields
 
     def _text(self, fields: dict[str, Any]) -> dict[str, Any]:
