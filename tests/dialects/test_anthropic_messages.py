@@ -483,6 +483,11 @@ class TestFold:
             "stop_sequence": None,
         } == raw_of([])
 
+    def test_an_answer_may_not_say_what_it_cost(self):
+        """Then nobody does."""
+        response = response_of(start(usage=None), {**finish(), "usage": {}}, STOP)
+        assert (None, False) == (response.usage, "usage" in response.raw)
+
     def test_what_stages_add_has_a_block_of_its_own(self):
         """Reasoning found in the text, text in front of everything, a call of a stage's own."""
         block = Metadata(0, {"content": [{"index": 0, "type": "text", "odd": 1}]}, message=True)

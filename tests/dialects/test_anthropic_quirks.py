@@ -356,6 +356,17 @@ def test_the_start_or_the_end_of_a_block_may_be_missing():
     assert "a" == response_of(start(), end(7), *said("a"), end(7), finish(), STOP).text
 
 
+def test_an_index_may_come_again():
+    """Quirk 97: it is another block; the one before is over, and loses nothing."""
+    again = [begin(tool("g", "toolu_2", index=9, delta="x"))]
+    stream = [start(), begin(tool(input={"a": 1})), *again, json_piece("{}"), finish("tool_use")]
+    assert [tool(input={"a": 1}), tool("g", "toolu_2", index=9, delta="x")] == content_of(
+        *stream, STOP
+    )
+    odd = {"type": "odd", "index": 9, "delta": "x"}
+    assert [{"type": "odd", "delta": "x"}] == content_of(start(), begin(odd), finish(), STOP)
+
+
 def test_indexes_may_be_missing():
     """Quirk 97: a delta goes on with the block before, a start begins the next."""
     values = [start(), *said("a"), *called('{"a":', "1}", index=1), finish("tool_use"), STOP]

@@ -26,7 +26,7 @@ def is_result(kind: str) -> bool:
 
 def mark(index: int, fields: dict[str, Any]) -> Metadata:
     """Tell *fields* of the content block of that number; without any, that it goes on."""
-    return Metadata(0, {"content": [{"index": index, **fields}]}, message=True)
+    return Metadata(0, {"content": [{**fields, "index": index}]}, message=True)
 
 
 @attrs.define(eq=False)

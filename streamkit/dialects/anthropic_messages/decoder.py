@@ -21,8 +21,6 @@ from ...events import (
     Metadata,
     ResponseCompleted,
     ResponseStarted,
-    ToolCallStarted,
-    ToolResult,
     Unknown,
     UsageReported,
 )
@@ -30,7 +28,8 @@ from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
 from ..in_band import find_error, not_json, residual_error
 from ..merge import overlay
-from .blocks import Block, Call, block_of, is_call, is_result, mark
+from .blocks import mark
+from .content import Content
 from .usage import usage_of
 
 __all__ = ["AnthropicMessagesDecoder", "read_message"]
@@ -43,14 +42,6 @@ _USUAL: Final = {"type": "message", "role": "assistant", "stop_sequence": None}
 """What a message says of itself as a rule."""
 _OF_THE_END: Final = frozenset({"stop_reason", "stop_sequence", "stop_details", "container"})
 """Fields of a message that come at the end of a stream."""
-_SPEAKS: Final = {
-    "text_delta": "text",
-    "citations_delta": "text",
-    "thinking_delta": "thinking",
-    "signature_delta": "thinking",
-    "input_json_delta": "tool_use",
-}
-"""By type of a delta: the block it belongs to, where the block's start is missing."""
 
 
 def read_message(body: Any) -> Sequence[Event]:
@@ -75,18 +66,7 @@ def read_message(body: Any) -> Sequence[Event]:
 class AnthropicMessagesDecoder:
     """Stream events to events, for one attempt."""
 
-    _blocks: dict[int, Block] = attrs.field(factory=dict, init=False)
-    """By index in the stream."""
-    _last: Block | None = attrs.field(default=None, init=False)
-    """The block that spoke last."""
-    _count: int = attrs.field(default=0, init=False)
-    """Blocks so far (a count)."""
-    _asked: list[Call] = attrs.field(factory=list, init=False)
-    """The calls that are the caller's to make."""
-    _names: list[str] = attrs.field(factory=list, init=False)
-    """The tools of all calls, by the call's number."""
-    _ids: dict[str, int] = attrs.field(factory=dict, init=False)
-    """The numbers of calls, by their ids."""
+    _content: Content = attrs.field(factory=Content, init=False)
     _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _reason: str | None = attrs.field(default=None, init=False)
@@ -100,16 +80,16 @@ class AnthropicMessagesDecoder:
     @property
     def said(self) -> bool:
         """Whether text or a call came."""
-        spoke = (block.told and block.kind == "text" for block in self._blocks.values())
-        return bool(self._names) or any(spoke)
+        spoke = (block.told and block.kind == "text" for block in self._content.known.values())
+        return bool(self._content.names) or any(spoke)
 
     def _ruling(self, *, residue: bool) -> Ruling:
         seen = Seen(
-            answered=self._started or bool(self._blocks),
-            content=bool(self._blocks),
+            answered=self._started or bool(self._content.known),
+            content=bool(self._content.known),
             finished=self._stopped and self._reason is not None,
             done=self._stopped,
-            open_call=self._reason not in _FINAL and any(call.cut for call in self._asked),
+            open_call=self._reason not in _FINAL and any(call.cut for call in self._content.asked),
             residue=residue,
         )
         return judge(seen)
@@ -159,7 +139,7 @@ class AnthropicMessagesDecoder:
         self._report(message.get("usage"), out)
         for fields in message.get("content") or ():
             if type(fields) is dict:
-                out.extend(self._begin(self._count, fields, out).close())
+                out.extend(self._content.begin(None, fields, out).close())
         if ends:
             self._end({key: message[key] for key in message if key in _OF_THE_END}, out)
         return out
@@ -184,7 +164,7 @@ class AnthropicMessagesDecoder:
 
     def _piece(self, value: dict[str, Any]) -> Event | None:
         """Read one more piece of the block that spoke last; None where it is anything else."""
-        block, delta = self._last, value.get("delta")
+        block, delta = self._content.last, value.get("delta")
         if (
             block is None
             or type(delta) is not dict
@@ -247,14 +227,14 @@ class AnthropicMessagesDecoder:
 
     def _message_delta(self, value: dict[str, Any], out: list[Event]) -> bool:
         delta = value.get("delta")
-        self._close(out)
+        self._content.close(out)
         _beside(value, ("type", "delta", "usage"), out)
         self._report(value.get("usage"), out)
         self._end(delta if type(delta) is dict else {}, out)
         return True
 
     def _message_stop(self, value: dict[str, Any], out: list[Event]) -> bool:
-        self._close(out)
+        self._content.close(out)
         _beside(value, ("type",), out)
         self._stopped = True
         return True
@@ -287,15 +267,14 @@ class AnthropicMessagesDecoder:
         fields = value.get("content_block")
         if type(fields) is not dict:
             return False
-        index = value.get("index")
-        self._begin(index if type(index) is int else self._count, fields, out)
+        self._content.begin(value.get("index"), fields, out)
         return True
 
     def _block_delta(self, value: dict[str, Any], out: list[Event]) -> bool:
         delta = value.get("delta")
         if type(delta) is not dict:
             return False
-        block, kind = self._block(value.get("index"), delta, out), delta.get("type")
+        block, kind = self._content.find(value.get("index"), delta, out), delta.get("type")
         text, citation = delta.get(block.field), delta.get("citation")
         told: tuple[str, ...] = ("type", block.field)
         if kind == "citations_delta" and type(citation) is dict:
@@ -311,77 +290,10 @@ class AnthropicMessagesDecoder:
         return True
 
     def _block_stop(self, value: dict[str, Any], out: list[Event]) -> bool:
-        block = self._last if type(value.get("index")) is not int else None
-        block = block or self._blocks.get(value.get("index", -1))
+        block = self._content.last if type(value.get("index")) is not int else None
+        block = block or self._content.known.get(value.get("index", -1))
         out.extend(block.close() if block is not None else ())
         return True
-
-    def _block(self, index: Any, delta: dict[str, Any], out: list[Event]) -> Block:
-        """Find the block that a delta is of, and tell where it is not the one before."""
-        block = self._blocks.get(index) if type(index) is int else self._last
-        if block is None:
-            kind = _SPEAKS.get(str(delta.get("type")), "")
-            return self._begin(index if type(index) is int else 0, {"type": kind}, out)
-        if block is not self._last:
-            self._last = block
-            out.append(mark(block.number, {}))
-        return block
-
-    def _close(self, out: list[Event]) -> None:
-        """End the blocks whose end was not told."""
-        for block in self._blocks.values():
-            out.extend(block.close())
-
-    def _begin(self, index: int, fields: dict[str, Any], out: list[Event]) -> Block:
-        """Tell that a block begins, and what its start says."""
-        kind, rest = str(fields.get("type") or ""), dict(fields)
-        begin = self._call if is_call(kind) else self._result if is_result(kind) else self._other
-        block = begin(kind, rest, out)
-        block.wire, self._count = index, self._count + 1
-        self._blocks[index] = self._last = block
-        return block
-
-    def _call(self, kind: str, rest: dict[str, Any], out: list[Event]) -> Block:
-        id_, name = (str(rest.pop(key, None) or "") for key in ("id", "name"))
-        call = Call(self._count, kind, call=len(self._names), given=rest.pop("input", None))
-        rest.pop("type", None)
-        out.append(mark(call.number, {"type": kind}))
-        self._start(id_, name, rest, out, hosted=kind != "tool_use")
-        if kind == "tool_use":
-            self._asked.append(call)
-        return call
-
-    def _start(
-        self, id_: str, name: str, extra: dict[str, Any], out: list[Event], *, hosted: bool
-    ) -> int:
-        number = self._ids[id_] = len(self._names)
-        self._names.append(name)
-        out.append(ToolCallStarted(number, id_, name, extra=extra or None, hosted=hosted))
-        return number
-
-    def _result(self, kind: str, rest: dict[str, Any], out: list[Event]) -> Block:
-        """Tell a result; the call it is of may stand in an answer before this one."""
-        id_, content = str(rest.pop("tool_use_id", None) or ""), rest.pop("content", None)
-        del rest["type"]
-        out.append(mark(self._count, {"type": kind}))
-        number = self._ids.get(id_)
-        if number is None:
-            number = self._start(id_, "", {}, out, hosted=True)
-        name = self._names[number]
-        out.append(ToolResult(number, content, id=id_, name=name, extra=rest or None))
-        return Block(self._count, kind)
-
-    def _other(self, kind: str, rest: dict[str, Any], out: list[Event]) -> Block:
-        block = block_of(self._count, kind)
-        text = rest.pop(block.field, None)
-        citations = rest.get("citations")
-        citations = citations if kind == "text" and type(citations) is list else []
-        out.append(mark(block.number, {**rest, "citations": []} if citations else rest))
-        if text and type(text) is str:
-            block.told = True
-            out.append(block.tell(text))
-        out.extend(Citation(citation) for citation in citations)
-        return block
 
     _EVENTS: ClassVar[
         dict[str, Callable[[AnthropicMessagesDecoder, dict[str, Any], list[Event]], bool]]

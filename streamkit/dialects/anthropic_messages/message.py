@@ -79,11 +79,11 @@ class _Block:
 
     def take(self, choice: ChoiceFold, begins: PartMark, ends: PartMark) -> None:
         """Take what a mark says, and what was told behind it up to the next one."""
-        for key, value in begins.fields.items():
-            if key == "delta":
-                self._grow(value)
-            elif key != "index":
-                self.fields[key] = value
+        fields = begins.fields
+        if "type" in fields:
+            self.fields = {key: value for key, value in fields.items() if key != "index"}
+        elif isinstance(fields.get("delta"), dict):
+            self._grow(fields["delta"])
         self.text += choice.text[begins.texts : ends.texts]
         self.thinking += choice.reasoning[begins.reasoning : ends.reasoning]
         self.citations += choice.citations[begins.citations : ends.citations]
