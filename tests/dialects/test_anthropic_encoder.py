@@ -402,6 +402,7 @@ def test_the_call_of_an_earlier_answer_is_not_told_again():
         ("end_turn", "stop", {"type": "message"}, "end_turn"),
         ("tomorrows_reason", "other", {"type": "message"}, "tomorrows_reason"),
         ("stop", "stop", {}, "end_turn"),
+        ("stop", "other", {"type": "message"}, "end_turn"),
         ("length", "length", {}, "max_tokens"),
         ("tool_calls", "tool_calls", {}, "tool_use"),
         ("content_filter", "content_filter", {}, "refusal"),

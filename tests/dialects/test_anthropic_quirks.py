@@ -167,7 +167,9 @@ def test_the_end_may_be_missing():
 def test_the_end_may_bring_figures():
     """Quirk 90: Bedrock's are kept."""
     metrics = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 3}}
-    assert metrics.items() <= response_of(*ANSWER[:-1], {**STOP, **metrics}).raw.items()
+    response = response_of(*ANSWER[:-1], {**STOP, **metrics, "usage": {"output_tokens": 10}})
+    assert metrics.items() <= response.raw.items()
+    assert 10 == response.usage.output_tokens
 
 
 # -- blocks

@@ -235,7 +235,8 @@ class AnthropicMessagesDecoder:
 
     def _message_stop(self, value: dict[str, Any], out: list[Event]) -> bool:
         self._content.close(out)
-        _beside(value, ("type",), out)
+        _beside(value, ("type", "usage"), out)
+        self._report(value.get("usage"), out)
         self._stopped = True
         return True
 

@@ -20,14 +20,15 @@ FINISHES: Final[dict[str, Finish]] = {
 }
 """The neutral word for each stop reason of the API."""
 
-_REASONS: Final[dict[Finish | None, str]] = {
+_REASONS: Final[dict[str | None, str]] = {
+    "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
     "paused": "pause_turn",
     "refusal": "refusal",
     "content_filter": "refusal",
 }
-"""The API's word for a neutral one; any other is the end of a turn."""
+"""The API's word for a neutral one."""
 
 
 def reason_of(reason: str | None, response: Response | None, *, asked: bool) -> str:
@@ -41,7 +42,7 @@ def reason_of(reason: str | None, response: Response | None, *, asked: bool) -> 
     """
     speaks = response is not None and response.raw.get("type") == "message"
     if reason is not None and (speaks or reason in FINISHES):
-        return reason
+        return _REASONS.get(reason, reason)  # a stage may have put a neutral word in its place
     finish = None if response is None else response.finish
     if asked and finish in ("paused", None):
         return "tool_use"

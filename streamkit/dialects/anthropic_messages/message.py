@@ -19,6 +19,9 @@ __all__ = ["message_of"]
 _WHOLE: Final = frozenset({"signature_delta", "compaction_delta"})
 """Types of deltas whose fields replace those of their block; others go on with its text."""
 
+_TOLD: Final = frozenset({"id", "model", "content", "stop_reason"})
+"""Fields that are never anybody else's."""
+
 
 def message_of(answer: Answer) -> dict[str, Any]:
     """
@@ -39,7 +42,7 @@ def message_of(answer: Answer) -> dict[str, Any]:
         "stop_sequence": None,
     }
     for extra in (answer.extra, choice.extra):
-        overlay(raw, {key: value for key, value in extra.items() if key not in ("id", "model")})
+        overlay(raw, {key: value for key, value in extra.items() if key not in _TOLD})
     if answer.usage is not None:
         raw["usage"] = answer.usage
     return raw
