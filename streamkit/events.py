@@ -125,6 +125,8 @@ class ToolCallStarted(ContentEvent):
     name: str = ""
     choice: int = 0
     extra: dict[str, Any] | None = None
+    hosted: bool = False
+    """Whether the provider runs it itself: it is nobody else's to make."""
 
 
 @attrs.frozen

@@ -69,8 +69,8 @@ def test_each_error_has_its_code(error):
 
 @pytest.mark.parametrize("error", CODES, ids=name_of)
 def test_whose_rule_was_broken_is_told_apart(error):
-    """The peer's errors are `ProviderError`; misuse and stages are not."""
-    ours = isinstance(error, MisuseError | StageError | Refusal)
+    """The peer's errors are `ProviderError`; misuse, stages and the log are not."""
+    ours = isinstance(error, MisuseError | StageError | Refusal | LogError)
     assert ours != isinstance(error, ProviderError)
 
 

@@ -27,6 +27,7 @@ _SCENE: Final = "cut"
 """What is played where nothing else is asked for."""
 _QUESTION: Final = [{"role": "user", "content": "Hello?"}]
 _ASKED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "anthropic-messages": ("", {"model": "demo-1", "max_tokens": 100, "messages": _QUESTION}),
     "llama-stack-turn": ("", {"agent_id": "a-1", "session_id": "s-1", "messages": _QUESTION}),
 }
 """By dialect: the base URL's path and a request, where they are not the usual ones."""

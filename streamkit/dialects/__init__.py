@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import MisuseError
-from .answer import Answer, CallFold, ChoiceFold, StepFold
+from .answer import Answer, CallFold, ChoiceFold, PartMark, StepFold
+from .anthropic_messages import AnthropicMessages, AnthropicMessagesEncoder
 from .dialect import Decoder, Dialect, HttpCall
 from .encoder import Encoder
 from .in_band import find_error, read_error
@@ -18,6 +19,8 @@ from .openai_chat import OpenAIChat, OpenAIChatEncoder
 
 __all__ = [
     "Answer",
+    "AnthropicMessages",
+    "AnthropicMessagesEncoder",
     "CallFold",
     "ChoiceFold",
     "Decoder",
@@ -28,6 +31,7 @@ __all__ = [
     "LlamaStackTurnEncoder",
     "OpenAIChat",
     "OpenAIChatEncoder",
+    "PartMark",
     "StepFold",
     "find_error",
     "get_dialect",
@@ -35,6 +39,7 @@ __all__ = [
 ]
 
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
+    AnthropicMessages.name: AnthropicMessages,
     LlamaStackTurn.name: LlamaStackTurn,
     OpenAIChat.name: OpenAIChat,
 }

@@ -27,7 +27,7 @@ from ..response import ToolCall
 from .arguments import could_go_on, is_json, settle
 from .merge import merge, overlay
 
-__all__ = ["Answer", "CallFold", "ChoiceFold", "StepFold"]
+__all__ = ["Answer", "CallFold", "ChoiceFold", "PartMark", "StepFold"]
 
 
 @attrs.define(eq=False)
@@ -40,6 +40,8 @@ class CallFold:
     extra: dict[str, Any] = attrs.field(factory=dict)
     ran: bool = False
     """Whether a result of it came: the provider ran it, nobody else has to."""
+    hosted: bool = False
+    """Whether the provider runs it itself, whether or not a result came."""
 
     def tool_call(self) -> ToolCall:
         """Settle the arguments (see `settle`) and judge them; a custom tool's are any text."""
@@ -60,6 +62,20 @@ class CallFold:
         return bool(arguments.strip()) and not is_json(arguments) and could_go_on(arguments)
 
 
+@attrs.frozen
+class PartMark:
+    """Where a part of a message began, or went on; what came behind it is told in it."""
+
+    fields: dict[str, Any]
+    """What the mark itself says of the part."""
+    texts: int
+    """How many pieces of text came before (the others alike; counts)."""
+    reasoning: int
+    calls: int
+    results: int
+    citations: int
+
+
 @attrs.define(eq=False)
 class ChoiceFold:
     """One choice, as far as it came. Parts are listed, and joined once."""
@@ -70,7 +86,10 @@ class ChoiceFold:
     reasoning_field: str = ""
     refusal: list[str] = attrs.field(factory=list)
     calls: list[CallFold] = attrs.field(factory=list)
+    results: list[ToolResult] = attrs.field(factory=list)
     citations: list[dict[str, Any]] = attrs.field(factory=list)
+    parts: list[PartMark] = attrs.field(factory=list)
+    """Of an API whose messages have parts, in the order they were told (see `mark`)."""
     finish_reason: str | None = None
     extra: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of the choice."""
@@ -82,6 +101,21 @@ class ChoiceFold:
         while len(self.calls) <= number:
             self.calls.append(CallFold())
         return self.calls[number]
+
+    def mark(self, fields: dict[str, Any]) -> None:
+        """Note that a part begins here, or goes on: an item of ``content`` says so."""
+        self.parts.append(self.here(fields))
+
+    def here(self, fields: dict[str, Any]) -> PartMark:
+        """Give the mark of a part that begins behind all that came so far."""
+        return PartMark(
+            fields,
+            texts=len(self.text),
+            reasoning=len(self.reasoning),
+            calls=len(self.calls),
+            results=len(self.results),
+            citations=len(self.citations),
+        )
 
 
 @attrs.define(eq=False)
@@ -170,7 +204,9 @@ def _fold_call(answer: Answer, event: ToolCallStarted | ToolCallDelta) -> None:
     call = choice.call(event.call)
     call.id = call.id or event.id
     call.name += event.name
-    if isinstance(event, ToolCallDelta) and event.arguments:
+    if isinstance(event, ToolCallStarted):
+        call.hosted = call.hosted or event.hosted
+    elif event.arguments:
         call.fragments.append(event.arguments)
     merge(call.extra, event.extra)
 
@@ -183,7 +219,9 @@ def _tells_a_call(event: ToolCallStarted | ToolCallDelta) -> bool:
 
 def _fold_result(answer: Answer, event: ToolResult) -> None:
     answer.content = True
-    answer.choice(event.choice).call(event.call).ran = True
+    choice = answer.choice(event.choice)
+    choice.call(event.call).ran = True
+    choice.results.append(event)
     if answer.steps:
         answer.steps[-1].results.append(event)
 
@@ -227,9 +265,19 @@ def _fold_metadata(answer: Answer, event: Metadata) -> None:
         answer.model = answer.model or event.extra.get("model") or ""
         overlay(answer.extra, event.extra)
     elif event.message:
-        merge(answer.choice(event.choice).message, event.extra)
+        _fold_message(answer.choice(event.choice), event.extra)
     else:
         merge(answer.choice(event.choice).extra, event.extra)
+
+
+def _fold_message(choice: ChoiceFold, extra: dict[str, Any]) -> None:
+    """Fold fields of a message; a list of ``content`` marks where its parts are."""
+    content = extra.get("content")
+    if isinstance(content, list) and content:
+        for part in content:
+            choice.mark(part)
+        extra = {k: v for k, v in extra.items() if k != "content"}
+    merge(choice.message, extra)
 
 
 _FOLDS: Final[dict[type[Event], Callable[[Answer, Any], None]]] = {

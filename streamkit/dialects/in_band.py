@@ -16,7 +16,15 @@ from typing import Any, Final
 from ..errors import InBandError, MalformedStream, ProviderError, excerpt
 from ..framing import decode
 
-__all__ = ["ECHOES", "ERROR_FINISHES", "echoed_error", "find_error", "may_echo", "read_error"]
+__all__ = [
+    "ECHOES",
+    "ERROR_FINISHES",
+    "echoed_error",
+    "find_error",
+    "may_echo",
+    "read_error",
+    "residual_error",
+]
 
 ERROR_FINISHES: Final = frozenset({"error", "error_finish", "network_error"})
 """Finish reasons that say the provider failed (docs/reference/quirks.md, 66)."""
@@ -158,6 +166,20 @@ def read_error(body: str | bytes) -> tuple[str, str | None]:
     if isinstance(value, Mapping):
         return str(value.get("message") or value.get("detail") or value), None
     return str(value), None
+
+
+def residual_error(residue: str) -> InBandError | None:
+    """Find an error among the lines of a body that were no part of its framing."""
+    text = residue.strip()
+    for candidate in (text, text.partition("error:")[2].strip()):
+        try:
+            value = decode(candidate)
+        except ValueError:
+            continue
+        error = find_error(value) or (find_error({"error": value}) if candidate != text else None)
+        if error is not None:
+            return error
+    return None
 
 
 def not_json(body: str | bytes) -> ProviderError:

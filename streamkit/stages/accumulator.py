@@ -59,7 +59,7 @@ class Accumulator:
     def _completed(self, terminal: Event) -> Iterator[Event]:
         for choice in self._answer.ordered():
             for number, call in enumerate(choice.calls):
-                if not (call.ran or call.cut):
+                if not (call.ran or call.hosted or call.cut):
                     yield ToolCallCompleted(number, call.tool_call(), choice.index)
         if isinstance(terminal, ResponseCompleted):
             response = self._response(terminal.evidence, complete=True)
@@ -90,7 +90,7 @@ class Accumulator:
             text="".join(fold.text),
             reasoning="".join(fold.reasoning),
             refusal="".join(fold.refusal),
-            tool_calls=tuple(call.tool_call() for call in fold.calls),
+            tool_calls=tuple(call.tool_call() for call in fold.calls if not call.hosted),
             finish_reason=fold.finish_reason,
             finish=self._dialect.finish(fold) if complete and self._dialect is not None else None,
         )

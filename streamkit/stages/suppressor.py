@@ -17,14 +17,17 @@ class Suppressor:
     """
     Hide the text that comes after a tool call began, per choice.
 
-    Text before it is shown. What is hidden is in the response all the same,
-    as long as the accumulator stands before.
+    Text before it is shown, and so is text behind a call that the provider
+    runs itself. What is hidden is in the response all the same, as long as
+    the accumulator stands before.
     """
 
     mode: Literal["after_tool", "off"] = attrs.field(
         default="after_tool", validator=attrs.validators.in_(("after_tool", "off"))
     )
     _calling: set[int] = attrs.field(factory=set, init=False)
+    _hosted: set[tuple[int, int]] = attrs.field(factory=set, init=False)
+    """The calls that the provider runs itself: choice and number."""
 
     def __call__(self, event: Event) -> Sequence[Event]:
         """Give the event, or nothing where it is text behind a tool call."""
@@ -44,7 +47,14 @@ class Suppressor:
         if self.mode == "off":
             return True
         if isinstance(event, ToolCallStarted | ToolCallDelta):
-            self._calling.add(event.choice)
+            self._note(event)
         elif isinstance(event, StepStarted):  # an agent's next step is told anew
             self._calling.discard(event.choice)
         return not (type(event) is TextDelta and event.choice in self._calling)
+
+    def _note(self, event: ToolCallStarted | ToolCallDelta) -> None:
+        place = (event.choice, event.call)
+        if isinstance(event, ToolCallStarted) and event.hosted:
+            self._hosted.add(place)
+        if place not in self._hosted:
+            self._calling.add(event.choice)

@@ -24,6 +24,13 @@ COMMAND = [sys.executable, "-W", "error", "-m", "streamkit.cli", "faults"]
 ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8", "FORCE_COLOR": "1"}
 TEXT = "Hello, wörld. All is well."
 
+APIS = {
+    "openai-chat": "/v1/",
+    "llama-stack-turn": "/v1/agents/",
+    "anthropic-messages": "/v1/messages",
+}
+"""By dialect: how the path of a request begins."""
+
 
 class Running:
     """The command, and what it printed so far."""
@@ -119,7 +126,7 @@ def test_the_line_it_offers_works(tmp_path):
     """Its URL, header and body are a request that is answered, in each dialect."""
     file = tmp_path / "mine.txt"
     file.write_text('stream\n text "Hü"\n finish stop\n', "utf-8")
-    for dialect, path in (("openai-chat", "/v1/"), ("llama-stack-turn", "/v1/agents/")):
+    for dialect, path in APIS.items():
         with running(str(file), "--dialect", dialect) as provider:
             curl, quiet, url, _, header, _, body = shlex.split(provider.head[3])[2:]
             reply = post(url, json.loads(body))

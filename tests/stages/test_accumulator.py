@@ -194,3 +194,17 @@ def test_a_call_that_the_provider_ran_is_none_to_act_upon():
 
     assert [1] == [event.call for event in out if isinstance(event, ToolCallCompleted)]
     assert ["ran", "yours"] == [call.name for call in out[-1].response.tool_calls]
+
+
+def test_a_call_that_the_provider_runs_is_nobody_elses():
+    """It is not among the calls, nor told as whole, with a result or without; it did run."""
+    accumulator = fresh()
+    hosted = [ToolCallStarted(n, f"s{n}", "search", hosted=True) for n in range(2)]
+    asked = [ToolCallStarted(2, "call_1", "look"), ToolCallDelta(2, '{"q":1}')]
+    result = ToolResult(0, "found", id="s0")
+
+    events = accumulator.batch([*hosted, result, *asked, ResponseCompleted()])
+
+    assert [CALL] == [e.tool_call for e in events if isinstance(e, ToolCallCompleted)]
+    assert (CALL,) == events[-1].response.tool_calls
+    assert accumulator.tools_ran

@@ -96,3 +96,12 @@ def test_an_agents_next_step_is_told_anew():
     ]
 
     assert [events[0], *events[2:]] == stage.batch(events)
+
+
+def test_text_behind_a_call_that_the_provider_runs_is_shown():
+    """It is the answer; behind a call of the caller's it is not, whatever came between."""
+    hosted = [ToolCallStarted(0, "s", "search", hosted=True), ToolCallDelta(0, "{}")]
+    call = ToolCallStarted(1, "call_1", "look")
+
+    assert [*hosted, AFTER] == shown([*hosted, AFTER])
+    assert [*hosted, BEFORE, call, *hosted] == shown([*hosted, BEFORE, call, *hosted, AFTER])

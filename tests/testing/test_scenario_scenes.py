@@ -18,6 +18,7 @@ TEXT, CALL = "Hello, wörld. All is well.", {"city": "Reykjavík"}
 ASKED = {
     "openai-chat": {"model": "demo-1", "messages": []},
     "llama-stack-turn": {"agent_id": "a-1", "session_id": "s-1", "messages": []},
+    "anthropic-messages": {"model": "demo-1", "max_tokens": 9, "messages": []},
 }
 SOONER = {
     "every 0.5": "every 0.005",
@@ -25,6 +26,7 @@ SOONER = {
     "slow accept 1": "slow accept 0.01",
     "drip 0.001": "drip",
 }
+EVERY = (*DIALECTS, "anthropic-messages")
 SILENT = {"silent", "stall", "keep-alive-forever", "half-close"}
 LOST = {"reorder", "duplicate", "noise"}
 """What no reader of SSE can know of: the provider says so, and nothing contradicts it."""
@@ -46,7 +48,8 @@ def hasty(name):
 
 async def answer(name, dialect):
     """What a client of ours gets, and what the provider was asked."""
-    limits = Limits(idle=0.1, first_byte=0.1) if name in SILENT else Limits()
+    soon = dict.fromkeys(("idle", "first_byte", "first_content"), 0.1)
+    limits = Limits(**soon) if name in SILENT else Limits()
     async with FaultProvider.scripted(hasty(name), dialect) as provider:
         base = provider.url.removesuffix("/v1") if dialect != "openai-chat" else provider.url
         async with streamkit.Client(base_url=base, dialect=dialect, limits=limits) as client:
@@ -54,7 +57,7 @@ async def answer(name, dialect):
     return response, provider.requests
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", EVERY)
 @pytest.mark.parametrize("name", sorted(scenes().keys() - LOST - {"server-error"}))
 async def test_a_scene_is_healed(name, dialect):
     """The answer is whole, once, whatever went wrong with the stream; two calls are enough."""
@@ -83,11 +86,11 @@ async def test_a_provider_that_always_fails_has_no_answer():
         await answer("server-error", "openai-chat")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", EVERY)
 async def test_a_healthy_scene_says_what_it_cost(dialect):
     """Where the API has a word for it."""
     response, _ = await answer("healthy", dialect)
-    assert (15 if dialect == "openai-chat" else None) == (
+    assert (None if dialect == "llama-stack-turn" else 15) == (
         response.usage and response.usage.total_tokens
     )
     assert get_dialect(dialect).name == dialect

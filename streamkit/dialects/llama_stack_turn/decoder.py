@@ -26,7 +26,7 @@ from ...events import (
 )
 from ...framing import Frame, decode, payloads
 from ...policy import Seen, judge
-from ..in_band import find_error, not_json
+from ..in_band import find_error, not_json, residual_error
 from .content import as_dict, as_dicts, message_json, missing, text_of, unsaid
 from .steps import STEPS, Calls, Inference, Step
 
@@ -114,7 +114,7 @@ class LlamaStackTurnDecoder:
         """Judge the end of the body."""
         if (evidence := self.evidence) is not None:
             return (ResponseCompleted(evidence=evidence),)
-        if residue and (error := _residual_error(residue)) is not None:
+        if residue and (error := residual_error(residue)) is not None:
             raise error
         steps = ", ".join(f"{step.kind} {step.id!r}" for step in self._open.values())
         raise TruncatedStream(
@@ -296,11 +296,3 @@ def _id_of(payload: dict[str, Any]) -> str:
 
 def _texts(events: list[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, TextDelta)]
-
-
-def _residual_error(residue: str) -> InBandError | None:
-    """Find an error among the lines that were no part of the framing."""
-    try:
-        return find_error(decode(residue.strip()))
-    except ValueError:
-        return None

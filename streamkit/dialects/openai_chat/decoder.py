@@ -30,7 +30,7 @@ from ...events import (
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
 from ..calls import CallTracker
-from ..in_band import ERROR_FINISHES, find_error, not_json
+from ..in_band import ERROR_FINISHES, find_error, not_json, residual_error
 from .completion import usage_of
 from .delta import odd_content, parts_of, reasoning_of
 from .echoes import Echoes
@@ -157,7 +157,7 @@ class OpenAIChatDecoder:
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        error = _residual_error(residue) if residue else self._echoes.error()
+        error = residual_error(residue) if residue else self._echoes.error()
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
             return (*self._echoes.release_all(), ResponseCompleted(evidence=ruling.evidence))
@@ -410,17 +410,3 @@ def _nested_usage(envelope: dict[str, Any]) -> Any:
     """Find usage where Groq's older streams put it."""
     inner = envelope.get("x_groq")
     return inner.get("usage") if isinstance(inner, dict) else None
-
-
-def _residual_error(residue: str) -> InBandError | None:
-    """Find an error among the lines that were no part of the framing."""
-    text = residue.strip()
-    for candidate in (text, text.partition("error:")[2].strip()):
-        try:
-            value = decode(candidate)
-        except ValueError:
-            continue
-        error = find_error(value) or (find_error({"error": value}) if candidate != text else None)
-        if error is not None:
-            return error
-    return None

@@ -14,6 +14,7 @@ the clients there are:
 6. Of an agent's turn (it has steps) a call is told once it is known to be the
    caller's to make; those that the agent made itself would be made twice. Nor
    are fields told of an answer that is of another API.
+7. Calls that the provider runs itself are not told: clients would make them.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class _Told:
     """Fields of the message that are told whole."""
     calls: dict[int, tuple[int, str]] = attrs.field(factory=dict)
     """By number: the index told, and the field of its body."""
+    hosted: set[int] = attrs.field(factory=set)
+    """The numbers of calls that the provider runs itself."""
     asked: bool = False
     """Whether a call of it is the caller's to make."""
     detailed: bool | None = None
@@ -185,6 +188,10 @@ class OpenAIChatEncoder:
         if self._agent:
             return ()
         told = self._known(event.choice)
+        if isinstance(event, ToolCallStarted) and event.hosted:
+            told.hosted.add(event.call)
+        if event.call in told.hosted:
+            return ()
         extra = {k: v for k, v in (event.extra or {}).items() if k not in _FRAGMENT}
         if not (_tells_a_call(event) or (extra and event.call in told.calls)):
             return ()

@@ -129,14 +129,14 @@ def _at_their_lines(end: Sequence[Frame], lines: Sequence[Any], decoder: Decoder
     """Give the frames of an answer's end that lines say; others go with the next of these."""
     waiting: list[Frame] = []
     for frame in end:
-        if _text(frame) == DONE:
+        events = [] if _text(frame) == DONE else list(decoder.feed(frame))
+        if any(isinstance(event, Finished | UsageReported) for event in events):
+            line = _line_of_end(events, lines)
+        elif _text(frame) == DONE or any(event.terminal for event in events):
             line = _line_of_done(lines)
         else:
-            events = list(decoder.feed(frame))
-            if not any(isinstance(event, Finished | UsageReported) for event in events):
-                waiting.append(frame)
-                continue
-            line = _line_of_end(events, lines)
+            waiting.append(frame)
+            continue
         if line is not None:
             yield from (Told(_sse(each), line) for each in (*waiting, frame))
         waiting.clear()

@@ -1,0 +1,167 @@
+"""Stream events and bodies of anthropic-messages, and ways to read them; shared by its tests."""
+
+import json
+
+from streamkit.dialects import Answer, AnthropicMessages
+from streamkit.events import (
+    Metadata,
+    ReasoningDelta,
+    ResponseCompleted,
+    TextDelta,
+)
+from streamkit.framing import Frame
+from streamkit.stages import Accumulator
+
+DIALECT = AnthropicMessages()
+USAGE = {"input_tokens": 25, "output_tokens": 1}
+HEAD = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-t",
+    "content": [],
+    "stop_reason": None,
+    "stop_sequence": None,
+    "usage": USAGE,
+}
+STOP = {"type": "message_stop"}
+PING = {"type": "ping"}
+TEXT = {"type": "text", "text": ""}
+THINKING = {"type": "thinking", "thinking": "", "signature": ""}
+
+
+def start(**fields):
+    """The start of a message."""
+    return {"type": "message_start", "message": {**HEAD, **fields}}
+
+
+def begin(block, index=0):
+    """The start of a content block."""
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def delta(kind, index=0, **fields):
+    """A delta of a content block."""
+    return {"type": "content_block_delta", "index": index, "delta": {"type": kind, **fields}}
+
+
+def text(piece, index=0):
+    """A piece of text."""
+    return delta("text_delta", index, text=piece)
+
+
+def think(piece, index=0):
+    """A piece of thinking."""
+    return delta("thinking_delta", index, thinking=piece)
+
+
+def json_piece(piece, index=0):
+    """A piece of a call's input."""
+    return delta("input_json_delta", index, partial_json=piece)
+
+
+def end(index=0):
+    """The end of a content block."""
+    return {"type": "content_block_stop", "index": index}
+
+
+def finish(reason="end_turn", usage=None, **beside):
+    """The end of a message's content."""
+    return {
+        "type": "message_delta",
+        "delta": {"stop_reason": reason, "stop_sequence": None},
+        "usage": usage or {"output_tokens": 9},
+        **beside,
+    }
+
+
+def tool(name="look", id_="toolu_1", kind="tool_use", **fields):
+    """The block of a tool call."""
+    return {"type": kind, "id": id_, "name": name, "input": {}, **fields}
+
+
+def said(*pieces, index=0):
+    """A whole block of text."""
+    return [begin(TEXT, index), *(text(piece, index) for piece in pieces), end(index)]
+
+
+def called(*pieces, index=0, **fields):
+    """A whole tool call."""
+    return [
+        begin(tool(**fields), index),
+        *(json_piece(piece, index) for piece in pieces),
+        end(index),
+    ]
+
+
+def frame(value, event=None):
+    """One frame of a JSON value, or of text as it stands, named as the API names it."""
+    name = value.get("type", "message") if isinstance(value, dict) else "message"
+    data = value if isinstance(value, str) else json.dumps(value)
+    return Frame(data, event or str(name))
+
+
+def decoded(*values, decoder=None):
+    """The events of these frames."""
+    decoder = decoder or DIALECT.decoder()
+    frames = [value if isinstance(value, Frame) else frame(value) for value in values]
+    return [event for one in frames for event in decoder.feed(one)]
+
+
+def streamed(*values):
+    """The events of a whole stream, its end included."""
+    decoder = DIALECT.decoder()
+    events = decoded(*values, decoder=decoder)
+    if not (events and isinstance(events[-1], ResponseCompleted)):
+        events += decoder.eof()
+    return events
+
+
+def answer_of(events):
+    """The fold of events."""
+    answer = Answer()
+    for event in events:
+        answer.add(event)
+    return answer
+
+
+def raw_of(events):
+    """The ``message`` that events add up to."""
+    return DIALECT.response(answer_of(events))
+
+
+def accumulated(events, dialect=DIALECT):
+    """Events as a watcher sees them: the response on the terminal."""
+    stage = Accumulator()
+    stage.bind(dialect)
+    return [out for event in events for out in stage(event)]
+
+
+def response_of(*values):
+    """The response of a whole stream."""
+    return accumulated(streamed(*values))[-1].response
+
+
+def content_of(*values):
+    """The content blocks of a whole stream."""
+    return response_of(*values).raw["content"]
+
+
+def only(kind, events):
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def marks(events):
+    """What the marks among events say, in order."""
+    return [part for e in only(Metadata, events) if e.message for part in e.extra["content"]]
+
+
+def text_of(events):
+    """The text, joined."""
+    return "".join(event.text for event in only(TextDelta, events))
+
+
+def reasoning_of(events):
+    """The reasoning, joined."""
+    return "".join(event.text for event in only(ReasoningDelta, events))
