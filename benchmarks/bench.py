@@ -59,7 +59,7 @@ class Tally:
             name
             for name, metrics in self.samples.items()
             for metric in metrics
-            if metric != "load" and figure(metrics[metric], metric).wide
+            if figure(metrics[metric], metric).wide
         }
         return found | {self.scenario.base} if found else found
 
@@ -75,6 +75,7 @@ class Tally:
             "samples": {
                 name: {metric: _rounded(values) for metric, values in metrics.items()}
                 for name, metrics in self.samples.items()
+                if any(metrics.values())
             },
             "late": {name: _digest(late) for name, late in self.late.items() if late},
         }
@@ -95,7 +96,7 @@ def measured(scenario, bench, runs, say=print):
 
     Every round each subject has one turn, in an order that moves on by one
     from round to round. Where figures spread too wide after *runs* rounds,
-    those subjects and the base have as many again.
+    those subjects and the base have half as many again.
 
     Args:
         scenario: see `benchmarks.scenarios`.
@@ -120,7 +121,7 @@ def measured(scenario, bench, runs, say=print):
                     tally.samples[name] = {metric: [] for metric in scenario.metrics}
                 except Unavailable as error:
                     tally.fail(name, error)
-        while tally.rounds < runs * 2:
+        while tally.rounds < runs + (runs // 2 if runs >= FEWEST else 0):
             wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
             turns = [name for name in names if name in wanted and name in tally.samples]
             if not turns:
@@ -130,7 +131,6 @@ def measured(scenario, bench, runs, say=print):
                 tally.turn(bench, name)
             tally.rounds += 1
         bench.workers = {}
-    tally.samples = {name: metrics for name, metrics in tally.samples.items() if any(metrics.values())}
     seconds = time.monotonic() - began
     lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""
     say(f"{seconds:5.0f} s  {scenario.title}: {tally.rounds} rounds{lost}")

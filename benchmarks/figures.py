@@ -3,9 +3,17 @@
 import statistics
 from dataclasses import dataclass
 
-__all__ = ["WIDE", "Figure", "figure", "percentile", "ratio"]
+__all__ = ["FEWEST", "WIDE", "Figure", "figure", "percentile", "ratio"]
 
-WIDE = {"cpu": 0.15, "wall": 0.2, "p50": 0.3, "p99": 0.5, "memory": 0.25, "peak": 0.15}
+WIDE = {
+    "cpu": 0.15,
+    "wall": 0.2,
+    "p50": 0.3,
+    "p99": 0.5,
+    "memory": 0.25,
+    "peak": 0.15,
+    "load": float("inf"),  # no figure of its own: it says under what the others were taken
+}
 """
 The widest spread of a figure that is published, by what it is of. Latencies spread by nature,
 and far more at the tail; resident memory comes in steps of an allocator's arenas.
@@ -30,17 +38,11 @@ class Figure:
         """Whether the runs lie too far apart for the median to mean anything."""
         return self.spread > self.bar
 
-    @property
-    def publishable(self):
-        """Whether it may stand in a table."""
-        return self.runs >= FEWEST and not self.wide
-
-    @property
-    def why_not(self):
-        """Why it may not."""
-        if self.runs < FEWEST:
-            return f"{self.runs} runs of {FEWEST}"
-        return f"spread {self.spread:.0%}"
+    def why_not(self, fewest=FEWEST):
+        """Why it may not stand in a table; empty where it may."""
+        if self.runs < fewest:
+            return f"{self.runs} runs of {fewest}"
+        return f"spread {self.spread:.0%}" if self.wide else ""
 
 
 def figure(samples, metric="cpu"):

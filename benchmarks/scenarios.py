@@ -108,7 +108,7 @@ class Drip(Scenario):
         }
 
     def smaller(self):
-        return replace(self, events=300, streams=min(self.streams, 50))
+        return replace(self, events=self.rate // 5, streams=min(self.streams, 50))
 
 
 @dataclass(frozen=True)
@@ -280,9 +280,7 @@ SCENARIOS = (
     ),
     Serve("serve", "Served on, to one client", tuple(SUBJECTS["serve"]), base="bytes passed on"),
     Reroute("reroute", "A cut stream, healed", tuple(SUBJECTS["reroute"]), base="by hand"),
-    Import(
-        "import", "Import", tuple(SUBJECTS["import"]), base="what streamkit declares"
-    ),
+    Import("import", "Import", tuple(SUBJECTS["import"]), base="what streamkit declares"),
 )
 
 
