@@ -46,7 +46,8 @@ class Tally:
         self.late.setdefault(name, []).extend(got.pop("late", ()))
         every = self.samples.setdefault(name, {metric: [] for metric in self.scenario.metrics})
         for metric, values in every.items():
-            values += [None] * (self.rounds - len(values)) + [got[metric]]
+            values.extend([None] * (self.rounds - len(values)))
+            values.append(got[metric])
 
     def fail(self, name, error):
         """Leave a subject out from now on."""

@@ -4,11 +4,11 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402 (the backend comes first)
-from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .figures import FEWEST  # noqa: E402
-from .report import figures_of  # noqa: E402
+from .figures import FEWEST
+from .report import figures_of
 
 __all__ = ["PLOTS", "draw"]
 
@@ -87,8 +87,8 @@ def _told(report, key, metric):
     }
 
 
-def _bars(report, key, metric, title, axis, said, *, log):
-    """One bar for each subject, the cheapest on top."""
+def _bars(report, key, metric, *, title, axis, said):
+    """One bar for each subject, the cheapest on top; from zero, so that lengths are ratios."""
     told = sorted(_told(report, key, metric).items(), key=lambda item: -item[1][0])
     figure, axes = plt.subplots(figsize=(8.6, 0.36 * len(told) + 1.5))
     names = [name for name, _ in told]
@@ -96,22 +96,16 @@ def _bars(report, key, metric, title, axis, said, *, log):
     axes.barh(names, values, color=[_color(name) for name in names], height=0.68)
     base = report["scenarios"][key]["base"]
     for at, (_, (value, times)) in enumerate(told):
-        beside = f"  {value:.1f}" + (f"   ×{times:.1f}" if times else "")
+        beside = f"  {value:.1f}" + (f"   x{times:.1f}" if times else "")
         axes.text(value, at, beside, va="center", fontsize=9, color="#333333")
-    if log:
-        axes.set_xscale("log")
-        axes.set_xlim(min(values) * 0.6, max(values) * 2.4)
-        axes.xaxis.set_major_formatter(FuncFormatter(_plain))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        axes.set_xlim(0, max(values) * 1.18)
+    axes.set_xlim(0, max(values, default=1) * 1.2)
     for label in axes.get_yticklabels():
         if label.get_text() == "streamkit":
             label.set_fontweight("bold")
     axes.tick_params(length=0)
     axes.grid(axis="x")
     axes.set_title(title)
-    axes.set_xlabel(f"{axis}   (× {base})")
+    axes.set_xlabel(f"{axis}   (x {base})")
     figure.tight_layout(rect=(0, 0.035, 1, 1))
     _footer(figure, report, said)
     return figure
@@ -123,10 +117,9 @@ def cost(report):
         report,
         "burst",
         "cpu",
-        "What a chunk costs, by client",
-        "processor time, µs a chunk, logarithmic",
-        "burst, one event in each HTTP chunk",
-        log=True,
+        title="What a chunk costs, by client",
+        axis="processor time, µs a chunk",
+        said="burst, one event in each HTTP chunk",
     )
 
 
@@ -136,10 +129,9 @@ def memory(report):
         report,
         "memory",
         "memory",
-        "What an open stream weighs, by client",
-        "resident memory, KiB a stream",
-        "more and more streams, each with four deltas so far",
-        log=False,
+        title="What an open stream weighs, by client",
+        axis="resident memory, KiB a stream",
+        said="more and more streams, each with four deltas so far",
     )
 
 

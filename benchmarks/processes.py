@@ -6,7 +6,7 @@ import queue
 import subprocess
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .subjects import SUBJECTS
@@ -85,10 +85,8 @@ class Worker:
         Raises:
             Unavailable: it failed, is gone, or takes too long.
         """
-        try:
+        with suppress(OSError):  # it is gone: its last words are the answer
             print(json.dumps({"do": do, **command}), file=self._process.stdin, flush=True)
-        except OSError:
-            pass  # it is gone: its last words are the answer
         return self._answer(do, COMMAND)
 
     def _answer(self, do, seconds):

@@ -62,5 +62,6 @@ class Venvs:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"cannot install {family}: {error}") from error
         if ran.returncode:
-            last = (ran.stderr.strip() or "no reason given").splitlines()[-1]
-            raise Unavailable(f"cannot install {family}: {last}")
+            lines = ran.stderr.strip().splitlines() or ["no reason given"]
+            errors = [line for line in lines if line.startswith("ERROR")]
+            raise Unavailable(f"cannot install {family}: {(errors or lines)[-1]}")

@@ -157,10 +157,8 @@ class Worker:
 
     async def repeat(self, times, **command):
         """Do the subject's work so many times; it gives its own measures, or counts."""
-        made = []
         with Meter() as meter:
-            for _ in range(times):
-                made.append(await self.work(**command))
+            made = [await self.work(**command) for _ in range(times)]
         return {"cpu": meter.cpu, "wall": meter.wall, "peak": peak(), "made": made}
 
     async def about(self):

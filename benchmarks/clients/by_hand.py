@@ -23,8 +23,8 @@ def http_client(**options):
 
 def aiohttp_client():
     """The same through aiohttp's connections."""
-    from httpx_aiohttp import HttpxAiohttpClient
     import httpx
+    from httpx_aiohttp import HttpxAiohttpClient
 
     return HttpxAiohttpClient(timeout=None, limits=httpx.Limits(max_connections=None))
 
@@ -58,7 +58,7 @@ raw_httpx_aiohttp = _raw(aiohttp_client)
 
 @asynccontextmanager
 async def raw_aiohttp(root):
-    """aiohttp's own client."""
+    """Aiohttp's own client."""
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=0)

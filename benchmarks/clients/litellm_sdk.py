@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # nothing is fetched at import
 os.environ["AIOHTTP_CONNECTOR_LIMIT_PER_HOST"] = "0"  # as many connections as asked for
 
-import litellm  # noqa: E402 (its settings come first)
+import litellm
 
-from . import MESSAGES  # noqa: E402
+from . import MESSAGES
 
 litellm.suppress_debug_info = True
 

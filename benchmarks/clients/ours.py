@@ -28,22 +28,27 @@ def body(script, wire="openai"):
     )
 
 
+async def read_events(client, script, seen, wire="openai"):
+    """Read an answer's events; give its text."""
+    async with client.stream(body(script, wire)) as run:
+        async for event in run:
+            kind = type(event)
+            if kind is TextDelta:
+                seen(event.text)
+            elif kind in SAYS:
+                seen(getattr(event, SAYS[kind]))
+    if type(event) is not ResponseCompleted or event.response.rerouted:
+        raise RuntimeError(f"expected a whole stream; got {event}")
+    return event.response.text
+
+
 def _client(make=http_client, wire="openai", **options):
     @asynccontextmanager
     async def client_of(root):
         async with opened(root, make, **options) as client:
 
             async def read(script, seen):
-                async with client.stream(body(script, wire)) as run:
-                    async for event in run:
-                        kind = type(event)
-                        if kind is TextDelta:
-                            seen(event.text)
-                        elif kind in SAYS:
-                            seen(getattr(event, SAYS[kind]))
-                if type(event) is not ResponseCompleted or event.response.rerouted:
-                    raise RuntimeError(f"expected a whole stream; got {event}")
-                return event.response.text
+                return await read_events(client, script, seen, wire)
 
             yield read
 
@@ -58,6 +63,6 @@ over_httpx2 = _client(httpx2_client)
 
 @asynccontextmanager
 async def anthropic(root):
-    """streamkit in Anthropic's dialect."""
+    """Streamkit in Anthropic's dialect."""
     async with _client(wire="anthropic", dialect="anthropic-messages")(root) as read:
         yield read

@@ -85,7 +85,7 @@ async def by_hand(root):
 
 @asynccontextmanager
 async def mixed(root):
-    """streamkit in, sse-starlette out."""
+    """Streamkit in, sse-starlette out."""
     async with opened(root) as client:
 
         async def frames(run):
