@@ -8,7 +8,8 @@ from .figures import FEWEST, figure, percentile
 from .processes import Cores, workers
 from .provider import Provider, provider
 from .scenarios import PERCENTILES
-from .venvs import Unavailable, Venvs
+from .unavailable import Unavailable
+from .venvs import Venvs
 
 __all__ = ["Bench", "measured", "run"]
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from .figures import FEWEST
 from .report import figures_of
+from .scenarios import DRAWN
 
 __all__ = ["PLOTS", "draw"]
 
@@ -29,21 +30,9 @@ STYLE = {
     "figure.dpi": 110,
 }
 CONCURRENCY = ("drip-1", "drip-100", "drip-500")
-LINES = (
-    "raw httpx",
-    "httpx-sse + json",
-    "streamkit",
-    "streamkit, httpx-aiohttp",
-    "openai helper",
-    "anthropic helper",
-    "litellm",
-    "langchain-openai",
-    "pydantic-ai",
-)
-"""Whom plots with a line each show: more would not be read."""
 _PALETTE = {
     "raw httpx": FLOOR,
-    "raw aiohttp": FLOOR,
+    "raw aiohttp": "#b8c0c8",
     "httpx-sse + json": HAND,
     "streamkit": OURS,
     "streamkit, httpx-aiohttp": "#52b788",
@@ -177,7 +166,7 @@ def concurrency(report):
     told = {key: _told(report, key, "cpu") for key in keys}
     figure, axes = plt.subplots(figsize=(8.6, 5))
     places, ends = range(len(keys)), []
-    for name in LINES:
+    for name in DRAWN:
         line = [
             (at, told[key][name][0])
             for at, key in zip(places, keys, strict=True)
@@ -210,7 +199,7 @@ def latency(report):
     late = report["scenarios"][key]["late"]
     figure, axes = plt.subplots(figsize=(8.6, 5))
     shares, ends = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999], []
-    for name in LINES:
+    for name in DRAWN:
         if name in late:
             ys = [late[name][str(share)] / 1000 for share in shares]
             _lined(axes, range(len(shares)), ys, name)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .subjects import SUBJECTS
-from .venvs import Unavailable
+from .unavailable import Unavailable
 
 __all__ = ["ROOT", "Cores", "Worker", "environment"]
 

@@ -25,12 +25,14 @@ except ImportError:  # Windows has no such limit
 
 if __package__:
     from . import wire
+    from .unavailable import Unavailable
 else:
     sys.path[:0] = [str(Path(__file__).parents[1])]
     from benchmarks import wire
+    from benchmarks.unavailable import Unavailable
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-PATIENCE = 120
+PATIENCE = 60
 """How long a command may take (seconds)."""
 CUT_EVENTS = 40
 """Deltas of the buffered answer to a ``cut`` script."""
@@ -174,7 +176,7 @@ class Provider:
         print(json.dumps({"do": do, **command}), file=self._process.stdin, flush=True)
         answer = json.loads(self._process.stdout.readline() or '{"failed": "it is gone"}')
         if "failed" in answer:
-            raise RuntimeError(f"the provider: {answer['failed']}")
+            raise Unavailable(f"the provider: {answer['failed']}")
         return answer
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from .figures import percentile
 from .processes import ROOT, environment
 from .subjects import SUBJECTS
-from .venvs import Unavailable
+from .unavailable import Unavailable
 
-__all__ = ["SCENARIOS", "Scenario", "quick"]
+__all__ = ["DRAWN", "SCENARIOS", "Scenario", "quick"]
 
 LONG_ENOUGH = 0.25
 """What one measurement of a burst takes at least (seconds): a cheap client reads it again."""
@@ -21,6 +21,19 @@ RAW, HAND, OURS, APART = "raw httpx", "httpx-sse + json", "streamkit", "streamki
 EVERY = tuple(SUBJECTS["clients"])
 STANDING = tuple(name for name in EVERY if name not in ("raw httpx2", "raw httpx-aiohttp"))
 """Those whose streams are held open."""
+DRAWN = (
+    "raw httpx",
+    "raw aiohttp",
+    "httpx-sse + json",
+    "streamkit",
+    "streamkit, httpx-aiohttp",
+    "openai helper",
+    "anthropic helper",
+    "litellm",
+    "langchain-openai",
+    "pydantic-ai",
+)
+"""Those that a plot has a line of."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +102,18 @@ class Drip(Scenario):
         return f"{self.key}.{EVERY.index(name)}"
 
     def prepare(self, bench, name):
-        bench.workers[name].tell("join", group=self.group(name), streams=self.streams)
-        bench.provider.tell("joined", group=self.group(name), streams=self.streams)
+        self.open(bench, name, self.group(name))
         self.once(bench, name)
+
+    def open(self, bench, name, group):
+        """Open the streams; where some do not come, their own reason is told."""
+        worker = bench.workers[name]
+        worker.tell("join", group=group, streams=self.streams)
+        try:
+            bench.provider.tell("joined", group=group, streams=self.streams)
+        except Unavailable:
+            worker.tell("alive")
+            raise
 
     def once(self, bench, name):
         worker = bench.workers[name]
@@ -129,8 +151,7 @@ class Memory(Drip):
     def once(self, bench, name):
         worker, (opened, before) = bench.workers[name], bench.notes[name]
         group = f"{self.group(name)}.{opened}"
-        worker.tell("join", group=group, streams=self.streams)
-        bench.provider.tell("joined", group=group, streams=self.streams)
+        self.open(bench, name, group)
         events = self.streams * self.SPOKEN
         worker.tell("mark")
         bench.provider.tell("drip", group=group, events=events, rate=self.rate)
@@ -263,8 +284,8 @@ SCENARIOS = (
     Burst("long-1000", "1,000 chunks", FLAT, script="text-1000-1"),
     Burst("long-10000", "10,000 chunks", FLAT, script="text-10000-1"),
     Burst("long-100000", "100,000 chunks", FLAT, script="text-100000-1"),
-    Drip("drip-1", "Drip, 1 stream", STANDING, streams=1, rate=200, events=160),
-    Drip("drip-100", "Drip, 100 streams", STANDING, streams=100, events=1200),
+    Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=140),
+    Drip("drip-100", "Drip, 100 streams", DRAWN, streams=100, events=1200),
     Drip("drip-500", "Drip, 500 streams", STANDING, streams=500, events=1200),
     Memory("memory", "Memory of an open stream", STANDING, streams=80, rate=4000),
     *(

@@ -8,16 +8,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
-__all__ = ["CACHE", "Unavailable", "Venvs"]
+from .unavailable import Unavailable
+
+__all__ = ["CACHE", "Venvs"]
 
 PINS = Path(__file__).parent / "pins"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamkit-benchmarks"
 PATIENCE = 600
 """What an installation may take (seconds)."""
-
-
-class Unavailable(Exception):
-    """A client cannot be measured here, and why."""
 
 
 class Venvs:

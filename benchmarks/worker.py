@@ -141,6 +141,11 @@ class Worker:
             late += [(now - int(stamp) + base) // 1000 for stamp in STAMPED.findall(data)]
         return late
 
+    async def alive(self):
+        """Fail as the first of the streams did that are open no more."""
+        self._alive()
+        return {}
+
     def _alive(self):
         for task in self._tasks:
             if task.done() and task.exception():

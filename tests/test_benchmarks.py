@@ -13,7 +13,8 @@ from benchmarks.figures import figure, ratio
 from benchmarks.scenarios import SCENARIOS, Burst, Drip, FanOut, Memory, Reroute, Serve
 from benchmarks.subjects import SUBJECTS
 from benchmarks.targets import TARGETS, judged
-from benchmarks.venvs import PINS, Unavailable, Venvs
+from benchmarks.unavailable import Unavailable
+from benchmarks.venvs import PINS, Venvs
 from streamkit.replay import replay
 
 ROOT = Path(__file__).parents[1]

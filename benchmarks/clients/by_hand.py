@@ -22,11 +22,11 @@ def http_client(**options):
 
 
 def aiohttp_client():
-    """The same through aiohttp's connections."""
+    """The same through aiohttp's connections; 0 is no limit of theirs, None would be 100."""
     import httpx
     from httpx_aiohttp import HttpxAiohttpClient
 
-    return HttpxAiohttpClient(timeout=None, limits=httpx.Limits(max_connections=None))
+    return HttpxAiohttpClient(timeout=None, limits=httpx.Limits(max_connections=0))
 
 
 def httpx2_client():
