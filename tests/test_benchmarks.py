@@ -1,5 +1,6 @@
 """The harness: what it refuses, what it survives, and that it runs. No clock is asserted on."""
 
+import json
 import re
 import subprocess
 import sys
@@ -166,6 +167,35 @@ def test_what_was_tried_out_is_not_published(tmp_path, monkeypatch):
         with pytest.raises(SystemExit, match="nothing is published"):
             page.write(made)
     assert not (tmp_path / "page.md").exists()
+
+
+def test_the_page_says_what_the_run_beside_it_says():
+    """Nobody types a figure: it is the run's, or it is not there."""
+    kept = page.FOLDER / "report.json"
+    if not kept.exists():
+        pytest.skip("no whole run is published yet")
+    pictures = [path.stem for path in page.FOLDER.glob("*.svg")]
+
+    assert page.page(json.loads(kept.read_text("utf-8")), pictures) == page.PAGE.read_text("utf-8")
+
+
+def test_a_whole_run_fills_the_page():
+    """Every place is filled, and what was not measured says so."""
+    made = {
+        "machine": {"processor": "p", "cores": 2, "memory_gib": 1, "system": "s", "python": "c"}
+        | {"load": 0.1},
+        "packages": {"streamkit": {"anyio": "4.16.0"}},
+        "command": "python -m benchmarks",
+        **{"commit": "c", "when": "w", "runs": 7, "seconds": 600},
+        "scenarios": results(raw=EVEN, ours=times(1.5)),
+    }
+    text = page.page(made, ["cost"])
+
+    assert "| streamkit | 15.0 ±1% | x1.50 |" in text
+    assert "![What a chunk costs" in text
+    assert "Not measured in this run." in text
+    assert "$" not in text
+    assert "streamkit: anyio 4.16.0" in text
 
 
 def test_the_page_has_a_place_for_every_scenario():
