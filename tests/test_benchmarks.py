@@ -1,7 +1,9 @@
 """The harness: what it refuses, what it survives, and that it runs. No clock is asserted on."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -186,7 +188,10 @@ def test_a_whole_run_fills_the_page():
         | {"load": 0.1},
         "packages": {"streamkit": {"anyio": "4.16.0"}},
         "command": "python -m benchmarks",
-        **{"commit": "c", "when": "w", "runs": 7, "seconds": 600},
+        "commit": "c",
+        "when": "w",
+        "runs": 7,
+        "seconds": 600,
         "scenarios": results(raw=EVEN, ours=times(1.5)),
     }
     text = page.page(made, ["cost"])
@@ -263,6 +268,25 @@ def test_a_client_that_cannot_start_stops_nobody():
 
     assert "raw httpx" in found["samples"]
     assert {*names} == {*found["samples"], *found["failed"]}
+
+
+class Deadly(Burst):
+    """A burst in which one client's process dies."""
+
+    def once(self, bench, name):
+        if name == "httpx-sse + json":
+            os.kill(bench.workers[name].pid, signal.SIGKILL)
+        return super().once(bench, name)
+
+
+def test_a_client_that_dies_stops_nobody(monkeypatch):
+    """Its row says so; the others have theirs."""
+    monkeypatch.setattr("benchmarks.scenarios.LONG_ENOUGH", 0.001)
+    scenario = Deadly("burst", "Burst", CLIENTS[:3], script="text-20-1")
+    found = bench.run([scenario], Here(), runs=2, pinned=False)["burst"]
+
+    assert {"httpx-sse + json": "burst: its process ended: without a word"} == found["failed"]
+    assert {"raw httpx", "streamkit"} == {*found["samples"]}
 
 
 def test_a_client_that_loses_a_delta_has_no_figure(monkeypatch):
