@@ -1,5 +1,6 @@
 """A run: every scenario, its subjects in turn, round after round."""
 
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from .venvs import Venvs
 
 __all__ = ["Bench", "measured", "run"]
 
+EXTRA = 480.0
+"""For how long figures that spread too wide get more rounds (seconds): a whole run has an end."""
+
 
 @dataclass
 class Bench:
@@ -24,6 +28,8 @@ class Bench:
     workers: dict = field(default_factory=dict)
     notes: dict = field(default_factory=dict)
     """What a scenario remembers of a subject."""
+    until: float = math.inf
+    """When no more rounds are added to those asked for (seconds of the monotonic clock)."""
 
 
 @dataclass
@@ -124,6 +130,8 @@ def measured(scenario, bench, runs, say=print):
                 except Unavailable as error:
                     tally.fail(name, error)
         while tally.rounds < runs + (runs // 2 if runs >= FEWEST else 0):
+            if tally.rounds >= runs and time.monotonic() > bench.until:
+                break
             wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
             turns = [name for name in names if name in wanted and name in tally.samples]
             if not turns:
@@ -150,11 +158,11 @@ def run(scenarios, venvs, *, runs=FEWEST, pinned=True, say=print):
         pinned: whether provider and subjects have a core each.
         say: told how it goes.
     """
-    cores = Cores(pinned=pinned)
+    cores, until = Cores(pinned=pinned), time.monotonic() + EXTRA
     results = {}
     for scenario in scenarios:
         with provider() as peer:  # a fresh one: what a failed client left open is gone
             cores.provider(peer.pid)
-            bench = Bench(venvs, cores, peer)
+            bench = Bench(venvs, cores, peer, until=until)
             results[scenario.key] = measured(scenario, bench, runs, say)
     return results
