@@ -107,12 +107,10 @@ class Worker:
 
     def close(self):
         """End it, and wait until it is gone."""
-        try:
+        self._process.kill()  # it has nothing to lose, and 500 streams take their time to end
+        self._process.wait()
+        with suppress(OSError):
             self._process.stdin.close()
-            self._process.wait(2)
-        except (OSError, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait()
         self._process.stdout.close()
         self._errors.close()
 
