@@ -1,121 +1,199 @@
 """
 The provider of the benchmarks: a process of its own, as cheap as can be.
 
-The model's name is the script: ``burst-EVENTS-PER_CHUNK`` sends everything at
-once, with so many events in each HTTP chunk; ``drip-EVENTS-MILLISECONDS``
-sends one event to every open stream, then waits. Run as a script it prints
-its port.
+The model's name is the script (see `benchmarks.wire`): ``text-``, ``tools-``
+and ``reasoning-EVENTS-PER_CHUNK`` send everything at once; ``drip-GROUP``
+joins a group of streams that say nothing until the harness says how much;
+``cut-EVENTS`` hangs up after so many, and answers the buffered call with all
+of it. Run as a script it prints its port, then takes commands on its standard
+input, a line of JSON each, and answers each with a line.
 """
 
 import asyncio
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
-from functools import cache
+from functools import partial
 from pathlib import Path
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-END = b"0\r\n\r\n"
-ENVELOPE = {
-    "id": "chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012",
-    "object": "chat.completion.chunk",
-    "created": 1_700_000_000,
-    "model": "gpt-4o-2024-08-06",
-    "system_fingerprint": "fp_0123456789",
-}
-CLIENTS = 200
-"""Streams the drip waits for before it begins, and sends to in turn."""
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None
+
+if __package__:
+    from . import wire
+    from .unavailable import Unavailable
+else:
+    sys.path[:0] = [str(Path(__file__).parents[1])]
+    from benchmarks import wire
+    from benchmarks.unavailable import Unavailable
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+PATIENCE = 60
+"""How long a command may take (seconds)."""
+CUT_EVENTS = 40
+"""Deltas of the buffered answer to a ``cut`` script."""
 
 
-def frame(delta, finish_reason=None):
-    """One SSE frame, as the API sends it."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-    text = json.dumps({**ENVELOPE, "choices": [choice]}, separators=(",", ":"))
-    return f"data: {text}\n\n".encode()
-
-
-def chunked(data):
-    """One HTTP chunk."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@cache
-def frames(events):
-    """The frames of an answer of so many text deltas."""
-    pieces = [frame({"content": f" word{number % 97}"}) for number in range(events)]
-    return [
-        frame({"role": "assistant", "content": ""}),
-        *pieces,
-        frame({}, "stop"),
-        b"data: [DONE]\n\n",
-    ]
-
-
-@cache
-def burst(events, per_chunk):
-    """A whole body, *per_chunk* events in each HTTP chunk."""
-    all_frames = frames(events)
-    groups = [all_frames[at : at + per_chunk] for at in range(0, len(all_frames), per_chunk)]
-    return b"".join(chunked(b"".join(group)) for group in groups) + END
-
-
-class Drip:
-    """Every open stream gets its next event in the same round."""
+class Groups:
+    """Streams that wait to be told to speak."""
 
     def __init__(self):
-        self.waiting = []
+        self.writers = {}
+        self.cuts = []
+        """When answers were cut whose buffered call has not come yet (nanoseconds)."""
 
-    async def join(self, writer, events, pause):
-        """Wait for the others, then send in rounds until all is sent."""
-        done = asyncio.Event()
-        self.waiting.append((writer, done))
-        if len(self.waiting) == CLIENTS:
-            group, self.waiting = self.waiting, []
-            for piece in frames(events):
-                for one, _ in group:
-                    one.write(chunked(piece))
-                await asyncio.sleep(pause)
-            for _, finished in group:
-                finished.set()
-        await done.wait()
-        writer.write(END)
+    def __getitem__(self, group):
+        return self.writers.setdefault(group, [])
+
+    async def joined(self, group, streams):
+        """Wait until so many have joined."""
+        while len(self[group]) < streams:  # noqa: ASYNC110 (a harness may look now and then)
+            await asyncio.sleep(0.01)
+        return {"streams": len(self[group])}
+
+    async def drip(self, group, events, rate):
+        """
+        Send so many events at an even pace, to each stream in turn.
+
+        Args:
+            group: whose turn it is.
+            events: a count, of all streams together.
+            rate: events per second, of all streams together.
+        """
+        streams, began = self[group], time.monotonic()
+        halves = {name: wire.stamped(name) for name in wire.PATHS}
+        for number in range(events):
+            ahead = began + number / rate - time.monotonic()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+            writer, name, _ = streams[number % len(streams)]
+            before, behind = halves[name]
+            writer.write(wire.chunked(b"%b%d%b" % (before, _stamp(), behind)))
+        return {"seconds": time.monotonic() - began}
+
+    async def end(self, group):
+        """End the answers of a group."""
+        for writer, name, done in self.writers.pop(group, []):
+            writer.write(b"".join(map(wire.chunked, wire.closing(name))) + wire.END)
+            done.set()
+        return {}
 
 
-async def serve():
-    """Serve until the parent goes away."""
-    drip = Drip()
+def _stamp():
+    """The time, of the same length always."""
+    return 10 ** (len(wire.STAMP) - 1) + time.monotonic_ns()
 
-    async def handle(reader, writer):
+
+async def _drip(writer, name, groups, group):
+    writer.write(wire.HEAD + b"".join(map(wire.chunked, wire.opening(name))))
+    done = asyncio.Event()
+    groups[group].append((writer, name, done))
+    await done.wait()
+
+
+async def _cut(writer, events, *, stream, cuts):
+    if not stream:
+        text = wire.expected("text", CUT_EVENTS)
+        data = wire.completion(text, f"cut-{cuts.pop(0)}")
+        writer.write(JSON_HEAD % (len(data), data))
+        return
+    half = wire.frames("openai", "text", CUT_EVENTS)[: events + 1]
+    writer.write(wire.HEAD + b"".join(map(wire.chunked, half)))
+    await writer.drain()
+    await asyncio.sleep(0.002)  # so that it is read before the connection is seen to end
+    cuts.append(time.monotonic_ns())
+    writer.close()
+
+
+async def _answer(writer, path, request, groups):
+    name = "anthropic" if path.endswith(b"/messages") else "openai"
+    kind, _, rest = request["model"].partition("-")
+    if kind == "drip":
+        await _drip(writer, name, groups, rest)
+    elif kind == "cut":
+        await _cut(writer, int(rest), stream=request.get("stream", False), cuts=groups.cuts)
+    else:
+        kind, events, per_chunk = wire.parse(request["model"])
+        writer.write(wire.HEAD + wire.body(name, kind, events, per_chunk))
+
+
+async def _serve(groups, reader, writer):
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lines = head.lower().split(b"\r\n")
+            lengths = [line for line in lines if line.startswith(b"content-length")]
+            request = json.loads(await reader.readexactly(int(lengths[0].partition(b":")[2])))
+            await _answer(writer, lines[0].split()[1], request, groups)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    finally:
+        writer.close()
+
+
+async def _obey(groups):
+    """Take commands until the harness goes away."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        command = json.loads(line)
+        work = getattr(groups, command.pop("do"))(**command)
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lengths = [h for h in head.lower().split(b"\r\n") if h.startswith(b"content-len")]
-                body = json.loads(await reader.readexactly(int(lengths[0].partition(b":")[2])))
-                mode, events, setting = body["model"].split("-")
-                writer.write(HEAD)
-                if mode == "burst":
-                    writer.write(burst(int(events), int(setting)))
-                else:
-                    await drip.join(writer, int(events), int(setting) / 1000)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            answer = await asyncio.wait_for(work, PATIENCE)
+        except Exception as error:  # noqa: BLE001 (the harness is told, whatever it was)
+            answer = {"failed": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1024)
+
+async def main():
+    """Serve, and obey."""
+    if resource is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    groups = Groups()
+    serve = partial(_serve, groups)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    await _obey(groups)
+
+
+class Provider:
+    """The harness's handle of it."""
+
+    def __init__(self, process):
+        self._process = process
+        self.root = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def tell(self, do, **command):
+        """Give a command, and wait until it is done."""
+        print(json.dumps({"do": do, **command}), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline() or '{"failed": "it is gone"}')
+        if "failed" in answer:
+            raise Unavailable(f"the provider: {answer['failed']}")
+        return answer
 
 
 @contextmanager
 def provider():
-    """Start the provider; give its base URL."""
-    process = subprocess.Popen([sys.executable, Path(__file__)], stdout=subprocess.PIPE, text=True)
-    try:
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
-    finally:
-        process.kill()
-        process.wait()
+    """Start the provider, and end it."""
+    with subprocess.Popen(
+        [sys.executable, Path(__file__)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Provider(process)
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(main())

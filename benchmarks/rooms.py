@@ -17,12 +17,12 @@ from streamkit.logs import MemoryLog
 from streamkit.stages import Accumulator, Suppressor
 from streamkit.supervisor.delivery import Delivery
 
-from .provider import frames
+from .wire import frames
 
 CHUNKS, RUNS, READ = 20_000, 7, 300
 """Chunks of the answer; runs; chunks that one read of a socket brings (counts)."""
 
-BODY = frames(CHUNKS)
+BODY = frames("openai", "text", CHUNKS)
 BOUNDS = {"max_frame_bytes": 1 << 24, "max_response_bytes": 1 << 30}
 
 

@@ -18,6 +18,7 @@ from ..dialects import get_dialect
 from ..errors import MisuseError, StreamkitError
 from ..framing import encode
 from ..replay import replay
+from .bench import bench
 from .demo import run_demo
 from .display import Display
 from .faults import faults
@@ -151,3 +152,4 @@ def replay_command(*, dialect: str, chunk: int | None, files: Sequence[Path]) ->
 
 
 commands.add_command(faults)
+commands.add_command(bench)

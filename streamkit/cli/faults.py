@@ -21,7 +21,7 @@ from ..events import Event
 from ..testing import FaultProvider, Recorded, Reply, answers
 from ..testing.scenario import Content, Given, Turns, about, compiled, scene, scenes, write_line
 
-__all__ = ["faults"]
+__all__ = ["faults", "usual_request"]
 
 _SCENE: Final = "cut"
 """What is played where nothing else is asked for."""
@@ -175,3 +175,8 @@ def _words(given: Given | None) -> str:
         return f"{which}: rejected, for it has the field {given.rejected}"
     wrong = [write_line(line) for line in given.act.lines if not isinstance(line, Content | Event)]
     return f"{which}: {' · '.join(wrong) or 'nothing goes wrong'}"
+
+
+def usual_request(dialect: str) -> dict[str, Any]:
+    """Give a request as anybody might send it to a provider of that dialect."""
+    return _ASKED.get(dialect, _USUAL)[1]

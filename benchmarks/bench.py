@@ -1,0 +1,168 @@
+"""A run: every scenario, its subjects in turn, round after round."""
+
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from .figures import FEWEST, figure, percentile
+from .processes import Cores, workers
+from .provider import Provider, provider
+from .scenarios import PERCENTILES
+from .unavailable import Unavailable
+from .venvs import Venvs
+
+__all__ = ["Bench", "measured", "run"]
+
+EXTRA = 480.0
+"""For how long figures that spread too wide get more rounds (seconds): a whole run has an end."""
+
+
+@dataclass
+class Bench:
+    """What a scenario works with."""
+
+    venvs: Venvs
+    cores: Cores
+    provider: Provider | None = None
+    workers: dict = field(default_factory=dict)
+    notes: dict = field(default_factory=dict)
+    """What a scenario remembers of a subject."""
+    until: float = math.inf
+    """When no more rounds are added to those asked for (seconds of the monotonic clock)."""
+
+
+@dataclass
+class Tally:
+    """What a scenario's subjects came to, so far."""
+
+    scenario: object
+    failed: dict = field(default_factory=dict)
+    samples: dict = field(default_factory=dict)
+    """By subject, by metric: one value a round, None where there was none."""
+    late: dict = field(default_factory=dict)
+    rounds: int = 0
+
+    def turn(self, bench, name):
+        """Measure a subject once; what fails is out, and why is kept."""
+        try:
+            got = self.scenario.once(bench, name)
+        except Unavailable as error:
+            self.fail(name, error)
+            return
+        self.late.setdefault(name, []).extend(got.pop("late", ()))
+        every = self.samples.setdefault(name, {metric: [] for metric in self.scenario.metrics})
+        for metric, values in every.items():
+            values.extend([None] * (self.rounds - len(values)))
+            values.append(got[metric])
+
+    def fail(self, name, error):
+        """Leave a subject out from now on."""
+        self.failed[name] = str(error)
+        self.samples.pop(name, None)
+
+    def wide(self):
+        """The subjects whose figures are not to be published as they are, and the base."""
+        found = {
+            name
+            for name, metrics in self.samples.items()
+            for metric in metrics
+            if figure(metrics[metric], metric).wide
+        }
+        return found | {self.scenario.base} if found else found
+
+    def report(self, seconds):
+        """What it came to, as JSON has it."""
+        scenario = self.scenario
+        return {
+            "title": scenario.title,
+            "unit": scenario.unit,
+            "base": scenario.base,
+            "seconds": round(seconds, 1),
+            "failed": self.failed,
+            "samples": {
+                name: {metric: _rounded(values) for metric, values in metrics.items()}
+                for name, metrics in self.samples.items()
+                if any(metrics.values())
+            },
+            "late": {name: _digest(late) for name, late in self.late.items() if late},
+        }
+
+
+def _rounded(values):
+    return [value if value is None else float(f"{value:.5g}") for value in values]
+
+
+def _digest(late):
+    late.sort()
+    return {str(share): round(percentile(late, share), 1) for share in PERCENTILES}
+
+
+def measured(scenario, bench, runs, say=print):
+    """
+    Measure a scenario.
+
+    Every round each subject has one turn, in an order that moves on by one
+    from round to round. Where figures spread too wide after *runs* rounds,
+    those subjects and the base have half as many again.
+
+    Args:
+        scenario: see `benchmarks.scenarios`.
+        bench: who does it.
+        runs: how many rounds (a count).
+        say: told how it goes.
+
+    Returns:
+        What it came to, as JSON has it.
+    """
+    began, tally = time.monotonic(), Tally(scenario)
+    bench.notes = {}
+    with ExitStack() as stack:
+        names = scenario.names
+        if scenario.room != "import":
+            started = workers(scenario.room, names, bench.venvs, bench.provider, bench.cores)
+            bench.workers, tally.failed = stack.enter_context(started)
+        for name in names:
+            if name not in tally.failed:
+                try:
+                    scenario.prepare(bench, name)
+                    tally.samples[name] = {metric: [] for metric in scenario.metrics}
+                except Unavailable as error:
+                    tally.fail(name, error)
+        while tally.rounds < runs + (runs // 2 if runs >= FEWEST else 0):
+            if tally.rounds >= runs and time.monotonic() > bench.until:
+                break
+            wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
+            turns = [name for name in names if name in wanted and name in tally.samples]
+            if not turns:
+                break
+            at = tally.rounds % len(turns)
+            for name in turns[at:] + turns[:at]:
+                tally.turn(bench, name)
+            tally.rounds += 1
+        bench.workers = {}
+    seconds = time.monotonic() - began
+    lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""
+    say(f"{seconds:5.0f} s  {scenario.title}: {tally.rounds} rounds{lost}")
+    return tally.report(seconds)
+
+
+def run(scenarios, venvs, *, runs=FEWEST, pinned=True, say=print):
+    """
+    Measure every scenario; give what they came to, by key.
+
+    Args:
+        scenarios: which.
+        venvs: where clients are installed.
+        runs: rounds of each (a count).
+        pinned: whether provider and subjects have a core each.
+        say: told how it goes.
+    """
+    cores, until = Cores(pinned=pinned), time.monotonic() + EXTRA
+    results = {}
+    for scenario in scenarios:
+        with provider() as peer:  # a fresh one: what a failed client left open is gone
+            cores.provider(peer.pid)
+            bench = Bench(venvs, cores, peer, until=until)
+            results[scenario.key] = measured(scenario, bench, runs, say)
+    return results
