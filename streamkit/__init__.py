@@ -100,7 +100,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> _Any:
-    """Give `streamkit.remote`, which is read when it is first asked for."""
-    if name == "remote":
+    """Give `streamkit.healing` and `streamkit.remote`, read when they are first asked for."""
+    if name in {"healing", "remote"}:
         return _import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,7 @@ def stream_class(module: Any) -> Any:
     """Give the class of response bodies that *module*'s client takes: it insists on its own."""
     if module not in _STREAMS:
 
-        class HealedBody(module.AsyncByteStream):  # type: ignore[misc,name-defined]
+        class HealedBody(module.AsyncByteStream):  # type: ignore[misc]
             """What a healed answer says, in the bytes of its API."""
 
             def __init__(self, healing: Any) -> None:

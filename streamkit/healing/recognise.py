@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import attrs
 
 from ..dialects import Dialect, get_dialect
+from ..events import Event, UsageReported
 from ..framing import decode
 
 __all__ = ["Recognised", "recognise"]
@@ -36,6 +37,18 @@ class Recognised:
     """The same as `streamkit.Client` would be given it."""
     base: str
     """The path of the API, before that of the call."""
+
+    @property
+    def unasked(self) -> tuple[type[Event], ...]:
+        """
+        Events that the SDK does not expect of this call.
+
+        A chunk of usage has no choices, and clients of the chat API look at
+        the first: they get one only where they asked.
+        """
+        options = self.body.get("stream_options")
+        asked = isinstance(options, dict) and options.get("include_usage")
+        return () if asked or self.dialect.name != "openai-chat" else (UsageReported,)
 
 
 async def recognise(request: Any) -> Recognised | None:

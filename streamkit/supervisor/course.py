@@ -39,7 +39,7 @@ class Ambit:
     clock: Clock
     watch: Watch
     breaker: Breaker
-    dropped: set[str] = attrs.field(factory=set, init=False)
+    dropped: set[str]
     """Fields of a request that the endpoint refused: no call has them any more."""
 
 

@@ -65,6 +65,8 @@ class Supervisor:
     _ambit: Ambit | None = attrs.field(default=None, init=False)
     breaker: Breaker = attrs.field(init=False)
     """Whether each model's streaming is tried: ``breaker.state(model)``."""
+    dropped: set[str] = attrs.field(factory=set, init=False)
+    """Fields of a request that the endpoint refused: no call has them any more."""
     _runs: set[Run] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -80,7 +82,14 @@ class Supervisor:
         self._opener = anyio.get_current_task().id
         watch = Watch(self.limits, self.clock)
         self._ambit = Ambit(
-            pipeline, self.buffered, self.limits, self.reroute, self.clock, watch, self.breaker
+            pipeline=pipeline,
+            buffered=self.buffered,
+            limits=self.limits,
+            reroute=self.reroute,
+            clock=self.clock,
+            watch=watch,
+            breaker=self.breaker,
+            dropped=self.dropped,
         )
         tasks.start_soon(watch.run)
 

@@ -1,0 +1,124 @@
+"""The transport that heals: below an SDK's HTTP client, above the one that sends."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self
+
+import attrs
+
+from ..client import arranged
+from ..limits import Limits
+from ..pipeline import Pipeline
+from ..policy import Breaker, Irrevocable, OnRetract, ReroutePolicy
+from ..stages import ChunkParser, EventFanout, Suppressor
+from ..supervisor import Supervisor
+from .face import module_of
+from .healing import Healing
+from .outlet import Outlet
+from .recognise import Recognised, recognise
+from .relay import Relay, RelayedBuffered, RelayedStream
+from .shape import is_clean
+from .traced import Traced
+
+__all__ = ["HealingTransport"]
+
+
+@attrs.define(eq=False)
+class HealingTransport:
+    """
+    A transport for ``httpx.AsyncClient`` and ``httpx2.AsyncClient`` that makes streams whole::
+
+        http = httpx2.AsyncClient(transport=HealingTransport())
+        sdk = openai.AsyncOpenAI(http_client=http)
+
+    A streaming request of an API that streamkit knows (the end of its path
+    and its body tell) is run through the supervisor and the stages; what
+    comes back is a clean stream of the same API. Frames of a healthy stream
+    go on as they came, when they came. Everything else passes untouched.
+
+    An answer that fails before its first visible event, and cannot be had
+    otherwise, is the provider's own refusal. Behind that, the format's own
+    error ends a stream that could not be made whole.
+
+    Args:
+        inner: the transport that sends; None makes the client's own kind.
+        limits: see `streamkit.Limits`. The SDK's own timeouts hold for each call, too.
+        reroute: see `streamkit.ReroutePolicy`.
+        stages: as for `streamkit.Client`; none by default, so that nothing is changed.
+        on_retract: what is told where the answer turns out to be another than
+            the one that was streamed, which no such format can take back:
+            ``fail``, the format's own error, or ``seam``, *seam* and the new text.
+        seam: see *on_retract*.
+    """
+
+    inner: Any = None
+    limits: Limits = attrs.field(factory=Limits, kw_only=True)
+    reroute: ReroutePolicy = attrs.field(factory=ReroutePolicy, kw_only=True)
+    stages: Sequence[Any] = attrs.field(default=(), kw_only=True)
+    on_retract: OnRetract = attrs.field(default="fail", kw_only=True)
+    seam: str = attrs.field(default="\n\n", kw_only=True)
+    _known: dict[str, tuple[Breaker, set[str]]] = attrs.field(factory=dict, init=False)
+    """What was learned of each endpoint: whether its streaming works, and what it refuses."""
+
+    def __attrs_post_init__(self) -> None:
+        Irrevocable(frozenset(), self.on_retract, self.seam)  # tells of a word that is none
+        arranged(self.stages)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send one request; see httpx, `AsyncBaseTransport`."""
+        if self.inner is None:
+            self.inner = module_of(request).AsyncHTTPTransport()
+        seen = await recognise(request)
+        if seen is None:
+            return await self.inner.handle_async_request(request)
+        healing = self._healing(request, seen)
+        await healing.begin()
+        return healing.answer()
+
+    async def aclose(self) -> None:
+        """Close the transport below."""
+        if self.inner is not None:
+            await self.inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        if self.inner is not None:
+            await self.inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        if self.inner is not None:
+            await self.inner.__aexit__(*exc)
+
+    def _healing(self, request: Any, seen: Recognised) -> Healing:
+        relay = Relay(self.inner, request, seen)
+        encoder = seen.dialect.encoder()
+        outlet = Outlet(
+            secrets.token_hex(16),
+            encoder,
+            Irrevocable(encoder.irrevocable, self.on_retract, self.seam),
+            partial(is_clean, seen.dialect.name),
+            seen.unasked,
+        )
+        return Healing(relay, outlet, self._pipeline(relay, seen), self.limits)
+
+    def _pipeline(self, relay: Relay, seen: Recognised) -> Pipeline:
+        place = f"{relay.original.url.host}{seen.base} {seen.dialect.name}"
+        policy = self.reroute
+        breaker, dropped = self._known.setdefault(
+            place, (Breaker(policy.trip_after, policy.recover), set())
+        )
+        supervisor = Supervisor(RelayedBuffered(relay), limits=self.limits, reroute=policy)
+        supervisor.breaker, supervisor.dropped = breaker, dropped
+        stages = [*self.stages, Suppressor(mode="off")]
+        return Pipeline(
+            [
+                RelayedStream(relay),
+                ChunkParser(Traced(seen.dialect)),
+                *arranged(stages),
+                EventFanout(),
+            ],
+            supervisor=supervisor,
+        )
