@@ -1,0 +1,1 @@
+"""Healing, seen from the SDKs above it and the provider below."""
