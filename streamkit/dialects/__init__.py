@@ -12,6 +12,7 @@ from ..errors import MisuseError
 from .answer import Answer, CallFold, ChoiceFold, StepFold
 from .dialect import Decoder, Dialect, HttpCall
 from .encoder import Encoder
+from .gemini import Gemini, GeminiEncoder
 from .in_band import find_error, read_error
 from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
 from .openai_chat import OpenAIChat, OpenAIChatEncoder
@@ -23,6 +24,8 @@ __all__ = [
     "Decoder",
     "Dialect",
     "Encoder",
+    "Gemini",
+    "GeminiEncoder",
     "HttpCall",
     "LlamaStackTurn",
     "LlamaStackTurnEncoder",
@@ -35,6 +38,7 @@ __all__ = [
 ]
 
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
+    Gemini.name: Gemini,
     LlamaStackTurn.name: LlamaStackTurn,
     OpenAIChat.name: OpenAIChat,
 }

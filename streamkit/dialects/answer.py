@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -27,7 +27,10 @@ from ..response import ToolCall
 from .arguments import could_go_on, is_json, settle
 from .merge import merge, overlay
 
-__all__ = ["Answer", "CallFold", "ChoiceFold", "StepFold"]
+__all__ = ["Answer", "CallFold", "ChoiceFold", "Mark", "StepFold"]
+
+_PLACED: Final = "parts"
+"""The list of a message whose items stand among its text, in the order they came."""
 
 
 @attrs.define(eq=False)
@@ -60,6 +63,18 @@ class CallFold:
         return bool(arguments.strip()) and not is_json(arguments) and could_go_on(arguments)
 
 
+@attrs.frozen
+class Mark:
+    """Where in a choice something begins that is not its text (counts of pieces)."""
+
+    kind: str
+    """``reasoning``, ``calls``, or the message's list it goes into."""
+    texts: int
+    """How much text came before it."""
+    first: int
+    """How much of its own kind did."""
+
+
 @attrs.define(eq=False)
 class ChoiceFold:
     """One choice, as far as it came. Parts are listed, and joined once."""
@@ -76,12 +91,43 @@ class ChoiceFold:
     """Unknown fields of the choice."""
     message: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of its message."""
+    marks: list[Mark] = attrs.field(factory=list)
+    """Where what is not text begins, in the order it came."""
 
     def call(self, number: int) -> CallFold:
         """Give the call of that *number*, opening those that are missing."""
+        if number >= len(self.calls):
+            self.mark("calls", len(self.calls))
         while len(self.calls) <= number:
             self.calls.append(CallFold())
         return self.calls[number]
+
+    def mark(self, kind: str, first: int) -> None:
+        """Note that the next piece is of *kind*; *first* is how many of it there are."""
+        texts, last = len(self.text), self.marks[-1] if self.marks else None
+        if last is None or last.kind != kind or last.texts != texts:
+            self.marks.append(Mark(kind, texts, first))
+
+    def runs(self) -> Sequence[tuple[str, range]]:
+        """
+        Give what the choice says, in the order it came.
+
+        Returns:
+            A kind (``text``, or that of a `Mark`), and which pieces of it
+            came in a row.
+        """
+        ends = {"reasoning": len(self.reasoning), "calls": len(self.calls)}
+        ends[_PLACED] = len(self.message.get(_PLACED) or ())
+        texts, backwards = len(self.text), []
+        for mark in reversed(self.marks):
+            if mark.texts < texts:
+                backwards.append(("text", range(mark.texts, texts)))
+                texts = mark.texts
+            backwards.append((mark.kind, range(mark.first, ends[mark.kind])))
+            ends[mark.kind] = mark.first
+        if texts:
+            backwards.append(("text", range(texts)))
+        return backwards[::-1]
 
 
 @attrs.define(eq=False)
@@ -153,6 +199,7 @@ def _fold_started(answer: Answer, event: ResponseStarted) -> None:
 def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
     answer.content = True
     choice = answer.choice(event.choice)
+    choice.mark("reasoning", len(choice.reasoning))
     choice.reasoning.append(event.text)
     choice.reasoning_field = choice.reasoning_field or event.field
 
@@ -227,7 +274,10 @@ def _fold_metadata(answer: Answer, event: Metadata) -> None:
         answer.model = answer.model or event.extra.get("model") or ""
         overlay(answer.extra, event.extra)
     elif event.message:
-        merge(answer.choice(event.choice).message, event.extra)
+        choice = answer.choice(event.choice)
+        if _PLACED in event.extra:
+            choice.mark(_PLACED, len(choice.message.get(_PLACED) or ()))
+        merge(choice.message, event.extra)
     else:
         merge(answer.choice(event.choice).extra, event.extra)
 
