@@ -183,18 +183,17 @@ class Candidate:
         """Give what is new of the fields; tell of the sources among them."""
         self._beside = fields
         new = self._unlike("", fields)
-        cited = new.get("citationMetadata")
-        for name in _CITATIONS if type(cited) is dict else ():
-            if type(cited.get(name)) is list:  # in pieces or again whole: each source is told once
-                new["citationMetadata"] = {**cited, name: self._cite(cited[name], out)}
-        grounding = new.get("groundingMetadata")
-        if type(grounding) is dict and type(chunks := grounding.get("groundingChunks")) is list:
-            self._cite(chunks, out)
+        if type(cited := new.get("citationMetadata")) is dict:  # in pieces, or again whole
+            lists = {k: self._cite(v, out) for k, v in cited.items() if k in _CITATIONS}
+            new["citationMetadata"] = {**cited, **lists}
+        if type(grounding := new.get("groundingMetadata")) is dict:
+            self._cite(grounding.get("groundingChunks"), out)
         return new
 
-    def _cite(self, sources: list[Any], out: list[Event]) -> list[Any]:
+    def _cite(self, sources: Any, out: list[Event]) -> list[Any]:
         """Tell of sources, and give those that were not told before."""
-        new = [source for source in sources if type(source) is dict and source not in self._cited]
+        given = sources if type(sources) is list else ()
+        new = [source for source in given if type(source) is dict and source not in self._cited]
         self._cited += new
         out.extend(Citation(source, self.index) for source in new)
         return new

@@ -73,7 +73,7 @@ def is_header(item: Mapping[str, Any]) -> bool:
 
 
 def call_part(call: CallFold) -> dict[str, Any]:
-    """Give the part of a call; arguments that are no object stand in it as text."""
+    """Give the part of a call; arguments that are not JSON stand in it as text."""
     extra = dict(call.extra)
     inner = extra.pop("functionCall", None)
     body: dict[str, Any] = {"id": call.id} if call.id else {}
@@ -123,7 +123,7 @@ def _place(items: list[dict[str, Any]], parts: list[dict[str, Any]]) -> dict[str
 
 def _args(arguments: str) -> Any:
     try:
-        return decode(arguments)
+        return decode(arguments or "{}")
     except ValueError:
         return arguments
 

@@ -78,7 +78,8 @@ def reason_of(index: int, response: Response | None, reason: str | None) -> str:
         response: the answer; None where nobody accumulated it.
         reason: the provider's word, where it said one.
     """
-    if reason is not None and reason.isupper():  # the words of this API, those to come among them
+    speaks = response is None or not response.raw or "candidates" in response.raw
+    if reason is not None and speaks and reason.isupper():  # words to come among them
         return reason
     choices = response.choices if response is not None else ()
     finish = next((choice.finish for choice in choices if choice.index == index), None)

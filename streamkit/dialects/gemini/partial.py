@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 import attrs
@@ -183,7 +184,7 @@ def _are_few(steps: list[Step]) -> bool:
 def _set(root: dict[str, Any], path: Path, value: Any) -> None:
     """Put *value* where *path* leads, making what is missing on the way."""
     inner: Any = root
-    for step, below in zip(path, path[1:], strict=False):
+    for step, below in pairwise(path):
         inner = _at(inner, step, path, [] if isinstance(below, int) else {})
     _at(inner, path[-1], path, value, replace=True)
 
