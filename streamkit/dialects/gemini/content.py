@@ -21,7 +21,7 @@ def content_of(answer: Answer) -> dict[str, Any]:
         raw["usageMetadata"] = answer.usage
     raw |= {"modelVersion": answer.model} if answer.model else {}
     raw |= {"responseId": answer.id} if answer.id else {}
-    return raw | answer.extra
+    return raw | {k: v for k, v in answer.extra.items() if k not in ("id", "model")}
 
 
 def usage_of(raw: Mapping[str, Any]) -> Usage:

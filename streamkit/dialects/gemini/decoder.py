@@ -33,6 +33,8 @@ from .content import usage_of
 __all__ = ["GeminiDecoder", "read_content"]
 
 _ENVELOPE: Final = frozenset({"responseId", "modelVersion", "promptFeedback", "createTime"})
+_NAMES: Final = {"responseId": "id", "modelVersion": "model"}
+"""What events call the fields that they model."""
 _PASSED: Final = ("", "BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "0")
 """Words for a block that is none."""
 _ABSENT: Final = object()
@@ -174,12 +176,15 @@ class GeminiDecoder:
                 out.append(Unknown(chunk, name))
             return False
         self._head = chunk
-        new = {k: v for k, v in chunk.items() if self._known.get(k, _ABSENT) != v}
-        id_, model = new.pop("responseId", None), new.pop("modelVersion", None)
-        self._known |= new
+        new = {_NAMES.get(k, k): v for k, v in chunk.items() if self._known.get(k, _ABSENT) != v}
+        for once in _NAMES:  # the first that is not empty counts
+            if self._known.get(once):
+                new.pop(_NAMES[once], None)
+        self._known |= {k: v for k, v in chunk.items() if v or not self._known.get(k)}
         if not self._started:
             self._started = True
-            out.append(ResponseStarted(str(id_ or ""), str(model or ""), new or None))
+            id_, model = str(new.pop("id", None) or ""), str(new.pop("model", None) or "")
+            out.append(ResponseStarted(id_, model, new or None))
         elif new:
             out.append(Metadata(None, new))
         return True
