@@ -166,7 +166,7 @@ BODIES = {
             text("a"),
             reason="MAX_TOKENS",
             avgLogprobs=-0.5,
-            safetyRatings=[{"category": "C"}],
+            safetyRatings=[{"category": "HARM_CATEGORY_HARASSMENT", "probability": "LOW"}],
             citationMetadata={"citationSources": [{"uri": "u"}, {"uri": "v"}], "more": 1},
             groundingMetadata={"groundingChunks": [{"web": {"uri": "u"}}], "webSearchQueries": []},
         ),
@@ -174,7 +174,10 @@ BODIES = {
         "promptFeedback": {"safetyRatings": []},
         "unheardOf": {"deep": [None]},
     },
-    "another role": {"candidates": [{"content": {"role": "tool", "odd": 1}, "index": 0}]},
+    "another role": {
+        "candidates": [{"content": {"role": "tool", "odd": 1}, "index": 0}],
+        **HEAD,
+    },
     "nothing but an end": STOP,
 }
 
@@ -274,8 +277,11 @@ def test_every_candidate_needs_its_reason():
 def test_a_call_cut_in_its_arguments_is_truncated():
     """It says so, and is no call to act upon."""
     decoder = DIALECT.decoder()
-    decoded(chunk(call("f", willContinue=True)), chunk(piece("$.a", True, stringValue="x")),
-            decoder=decoder)
+    decoded(
+        chunk(call("f", willContinue=True)),
+        chunk(piece("$.a", True, stringValue="x")),
+        decoder=decoder,
+    )
     with pytest.raises(TruncatedStream, match="the arguments of a function call broke off"):
         decoder.eof()
     with pytest.raises(InBandError, match="quota"):
@@ -379,6 +385,9 @@ def test_metadata_is_told_where_it_is_new():
 
 def test_a_text_that_was_taken_away_leaves_no_part():
     """A stage may take the text that fields were announced for; then they go with it."""
-    events = [e for e in streamed(chunk(text("a", **SIGNED)), chunk(call("f", {})), STOP)
-              if not isinstance(e, TextDelta)]
+    events = [
+        e
+        for e in streamed(chunk(text("a", **SIGNED)), chunk(call("f", {})), STOP)
+        if not isinstance(e, TextDelta)
+    ]
     assert [call("f", {})] == parts_of(events)

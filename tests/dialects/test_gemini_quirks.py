@@ -46,7 +46,7 @@ on_asyncio = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyn
 CHUNKS = [
     chunk(thought("Hm"), usage={"promptTokenCount": 5}),
     chunk(text("Łódź "), usage=USAGE),
-    chunk(text("}]\"\r\n"), call("f", {"a": "]"}), reason="STOP", usage=USAGE),
+    chunk(text('}]"\r\n'), call("f", {"a": "]"}), reason="STOP", usage=USAGE),
 ]
 
 
@@ -68,11 +68,11 @@ class TestFraming:
         ids=["crlf", "lf", "no end", "array", "compact array"],
     )
     async def test_sse_and_json_arrays_say_the_same(self, body, content_type, size):
-        """With CRLF, without a last blank line, or as an array sent piecewise. Quirk 85."""
+        """With CRLF, without a last blank line, or as an array sent piecewise. Quirk 84."""
         response = (
             await replay(body.encode(), "gemini", chunk=size, content_type=content_type)
         ).response
-        assert ("Łódź }]\"\r\n", "Hm") == (response.text, response.reasoning)
+        assert ('Łódź }]"\r\n', "Hm") == (response.text, response.reasoning)
         assert raw_of(streamed(*CHUNKS)) == response.raw
 
     async def test_an_array_that_is_cut_is_truncated(self):
@@ -83,7 +83,7 @@ class TestFraming:
             assert ("failed", "truncated") == (summary["outcome"], summary["error"]["code"])
 
     async def test_an_error_may_come_in_an_array(self):
-        """As errors do where a stream was asked for without SSE. Quirk 85."""
+        """As errors do where a stream was asked for without SSE. Quirk 84."""
         body = json.dumps([{"error": {"code": 429, "message": "slow down"}}])
         summary = (await replay(body.encode(), "gemini")).summary("f")
         assert ("in_band", "slow down") == (summary["error"]["code"], summary["error"]["message"])
@@ -93,7 +93,7 @@ class TestFraming:
 
 
 def test_several_candidates_are_several_choices():
-    """In one chunk or in turns, with an index or by their place. Quirk 86."""
+    """In one chunk or in turns, with an index or by their place. Quirk 85."""
     both = {"candidates": [candidate(text("a0")), candidate(text("b0"), index=1)], **HEAD}
     for one in both["candidates"][:1]:
         one.pop("index")
@@ -102,12 +102,15 @@ def test_several_candidates_are_several_choices():
     )
     first, second = response_of(events).choices
     assert ("a0a1", "stop", "b0b1", "length") == (
-        first.text, first.finish, second.text, second.finish
+        first.text,
+        first.finish,
+        second.text,
+        second.finish,
     )
 
 
 def test_a_candidate_may_have_no_content_and_no_parts():
-    """It still has its reason. Quirk 86."""
+    """It still has its reason. Quirk 85."""
     bare = {"candidates": [{"finishReason": "STOP"}], **HEAD}
     for end in (bare, STOP, {"candidates": [{"content": {}, "finishReason": "STOP"}]}):
         response = response_of(streamed(chunk(text("a")), end))
@@ -125,8 +128,12 @@ def test_an_empty_text_is_nothing():
 def test_a_signature_stays_with_its_part():
     """On a text, on a thought, on a call, on an empty text. Quirks 57 and 65."""
     sent = [
-        thought("Hm", **SIGNED), text("a"), text("b", thoughtSignature="x"), text("c"),
-        call("f", {}, part={"thoughtSignature": "y"}), text("", thoughtSignature="z"),
+        thought("Hm", **SIGNED),
+        text("a"),
+        text("b", thoughtSignature="x"),
+        text("c"),
+        call("f", {}, part={"thoughtSignature": "y"}),
+        text("", thoughtSignature="z"),
     ]
     assert sent == parts_of(streamed(*map(chunk, sent), STOP))
     assert sent == parts_of(buffered(chunk(*sent, reason="STOP")))
@@ -171,7 +178,7 @@ def test_calls_end_in_stop():
 
 
 def test_arguments_may_come_by_path():
-    """Text in pieces, numbers, nested; ended by an empty call. Quirk 87."""
+    """Text in pieces, numbers, nested; ended by an empty call. Quirk 86."""
     pieces = [
         chunk(call("cook", part=SIGNED, willContinue=True, id="9")),
         chunk(piece("$.dish.name", True, stringValue="Las")),
@@ -196,7 +203,7 @@ def test_arguments_may_come_by_path():
 
 @pytest.mark.parametrize("split", [True, False])
 def test_the_end_of_a_call_may_not_be_said(split):
-    """The next call ends it, or the reason STOP, with it or behind it. Quirk 87."""
+    """The next call ends it, or the reason STOP, with it or behind it. Quirk 86."""
     one, two = call("f", willContinue=True), piece("$.a", stringValue="x")
     ends = [chunk(two), STOP] if split else [chunk(two, reason="STOP")]
     events = streamed(chunk(one), chunk(two), chunk(one), *ends)
@@ -218,7 +225,7 @@ def test_a_call_that_was_cut_off_is_none_to_act_upon():
 
 
 def test_arguments_by_path_may_go_back():
-    """Then the whole object is told once more, and counts. Quirk 87."""
+    """Then the whole object is told once more, and counts. Quirk 86."""
     events = streamed(
         chunk(call("f", willContinue=True)),
         chunk(piece("$.a.b", stringValue="x")),
@@ -270,7 +277,7 @@ def test_a_path_through_what_is_no_object_is_malformed(path):
 
 
 def test_a_reason_may_come_with_every_chunk():
-    """The last one counts, and the text goes on. Quirk 88."""
+    """The last one counts, and the text goes on. Quirk 87."""
     events = streamed(
         chunk(text("a"), reason="STOP"),
         chunk(text("b"), reason="STOP"),
@@ -279,15 +286,18 @@ def test_a_reason_may_come_with_every_chunk():
     assert ["STOP", "RECITATION"] == [event.reason for event in only(Finished, events)]
     response = response_of(events)
     assert ("ab", "RECITATION", "content_filter") == (
-        response.text, response.finish_reason, response.finish
+        response.text,
+        response.finish_reason,
+        response.finish,
     )
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(1, "STOP"), (2, "MAX_TOKENS"), (10, "MALFORMED_FUNCTION_CALL"), (99, "99")]
+    ("number", "word"),
+    [(1, "STOP"), (2, "MAX_TOKENS"), (10, "MALFORMED_FUNCTION_CALL"), (99, "99")],
 )
 def test_a_reason_may_be_a_number(number, word):
-    """It is the word of that number; one that is not known stays a number. Quirk 88."""
+    """It is the word of that number; one that is not known stays a number. Quirk 87."""
     assert word == response_of(streamed(chunk(text("a"), reason=number))).finish_reason
 
 
@@ -338,7 +348,7 @@ BLOCKED = {"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": []}, **H
     ],
 )
 def test_a_blocked_prompt_is_the_providers_word(reason, message):
-    """It is an error, behind what the chunk tells; streamed or whole. Quirk 89."""
+    """It is an error, behind what the chunk tells; streamed or whole. Quirk 88."""
     told, body = [], {"promptFeedback": reason, **HEAD}
     with pytest.raises(InBandError, match=f"^{message}$") as caught:
         for event in DIALECT.decoder().feed(frame(body)):
@@ -352,7 +362,7 @@ def test_a_blocked_prompt_is_the_providers_word(reason, message):
 
 
 def test_a_prompt_that_was_rated_is_not_blocked():
-    """Ratings beside an answer are its metadata. Quirk 89."""
+    """Ratings beside an answer are its metadata. Quirk 88."""
     for feedback in ({"safetyRatings": []}, {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}, None):
         body = {**chunk(text("a"), reason="STOP"), "promptFeedback": feedback}
         assert "a" == response_of(streamed(body)).text
@@ -363,7 +373,7 @@ def test_a_prompt_that_was_rated_is_not_blocked():
 
 
 def test_code_and_its_result_are_parts():
-    """No call of the caller's. Quirk 90."""
+    """No call of the caller's. Quirk 89."""
     sent = [
         {"executableCode": {"language": "PYTHON", "code": "print(1)", "id": "x"}, **SIGNED},
         {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1\n", "id": "x"}},
@@ -384,7 +394,10 @@ def test_usage_is_replaced_per_field():
     )
     usage = {"promptTokenCount": 4, "candidatesTokenCount": 1, "thoughtsTokenCount": None}
     assert usage == raw_of(events)["usageMetadata"]
-    assert (4, 1) == (response_of(events).usage.input_tokens, response_of(events).usage.output_tokens)
+    assert (4, 1) == (
+        response_of(events).usage.input_tokens,
+        response_of(events).usage.output_tokens,
+    )
 
 
 def test_the_first_id_and_model_count():
@@ -397,7 +410,7 @@ def test_the_first_id_and_model_count():
 
 
 def test_grounding_grows_and_is_never_wiped():
-    """An empty object says nothing; lists come whole; each source is told once. Quirk 91."""
+    """An empty object says nothing; lists come whole; each source is told once. Quirk 90."""
     web = [{"web": {"uri": "u"}}, {"web": {"uri": "v"}}]
     events = streamed(
         chunk(text("a"), groundingMetadata={}),
@@ -413,7 +426,7 @@ def test_grounding_grows_and_is_never_wiped():
 
 @pytest.mark.parametrize("name", ["citationSources", "citations"])
 def test_citations_come_in_pieces_or_again(name):
-    """Each is told once and kept once, by either of its names. Quirk 91."""
+    """Each is told once and kept once, by either of its names. Quirk 90."""
     one, two = {"uri": "u", "startIndex": 1}, {"uri": "v"}
     events = streamed(
         chunk(text("a"), citationMetadata={name: [one]}),
