@@ -185,7 +185,9 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_comes_back_exactly(body):
     """Read to events and folded again, not a field is lost, changed or invented."""
+    before = json.dumps(body)
     assert body == raw_of(buffered(body))
+    assert before == json.dumps(body)
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)

@@ -9,6 +9,7 @@ C; a part that is nothing but text, as nearly every one is, costs one event.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 import attrs
@@ -57,7 +58,7 @@ def read_content(body: Any) -> Sequence[Event]:
         )
     decoder = GeminiDecoder()
     events: list[Event] = []
-    decoder.chunk(dict(body), "message", events)
+    decoder.chunk(deepcopy(body), "message", events)
     return [*events, *decoder.rest(), ResponseCompleted(evidence="buffered")]
 
 
