@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, get_args
 
@@ -30,7 +30,7 @@ from ..events import (
 )
 from ..framing import Frame, encode
 from ..policy import Evidence
-from ..replay import Replayed, replay
+from ..replay import replay
 from ..response import Finish, Response
 from .conformance import ConformanceError, be_outside_a_loop
 from .specimens import (
@@ -107,7 +107,7 @@ def check_dialect(
         MisuseError: there is no such dialect, or an event loop runs already.
     """
     be_outside_a_loop("check_dialect")
-    _Check(get_dialect(dialect), list(bodies), request, frozenset(unsaid)).run()
+    anyio.run(_Check(get_dialect(dialect), list(bodies), request, frozenset(unsaid)).run)
 
 
 @attrs.define(eq=False)
@@ -119,21 +119,21 @@ class _Check:
     request: Mapping[str, Any]
     unsaid: frozenset[str]
 
-    def run(self) -> None:
+    async def run(self) -> None:
         self.calls()
         self.fresh()
         for name, script in SPECIMENS.items():
-            self.of(name, self.answer, script)
+            await self.of(name, self.answer, script)
         for number, body in enumerate(self.bodies, 1):
-            self.of(f"body {number}", self.body, body)
+            await self.of(f"body {number}", self.body, body)
         self.cut_call()
         self.unreadable()
         self.ends()
 
-    def of(self, name: str, check: Callable[[Any], None], given: Any) -> None:
+    async def of(self, name: str, check: Callable[[Any], Awaitable[None]], given: Any) -> None:
         """Check one answer; what it raises against its contract is told, too."""
         try:
-            check(given)
+            await check(given)
         except ConformanceError as error:
             error.args = (f"{error} (checked with: {name})",)
             raise
@@ -212,7 +212,7 @@ class _Check:
                 "keep state in the instance, and make a new one in each call",
             )
 
-    def answer(self, script: list[Event]) -> None:
+    async def answer(self, script: list[Event]) -> None:
         """An answer of no API in particular is read back as what it says, however it is cut."""
         frames = self.written(script, _CHAT)
         events = self.read(frames)
@@ -231,9 +231,9 @@ class _Check:
         self.own(events)
         self.unheard(frames, events)
         self.cut(frames, self.response(events))
-        self.bytewise(frames, events)
+        await self.bytewise(frames, events)
 
-    def body(self, body: Any) -> None:
+    async def body(self, body: Any) -> None:
         """A buffered answer of the API keeps every field."""
         given = copy.deepcopy(body)
         events = list(self.dialect.read_buffered(given))
@@ -338,8 +338,6 @@ class _Check:
         for count in range(len(frames)):
             decoder = self.dialect.decoder()
             events = [event for frame in frames[:count] for event in decoder.feed(frame)]
-            if events and events[-1].terminal:
-                return
             evidence = decoder.evidence
             ended = self._end(decoder)
             where = f"cut behind frame {count} of {len(frames)}"
@@ -389,22 +387,15 @@ class _Check:
         except Exception as error:  # noqa: BLE001 (whatever it raises is judged)
             return error
 
-    def bytewise(self, frames: list[Frame], events: list[Event]) -> None:
+    async def bytewise(self, frames: list[Frame], events: list[Event]) -> None:
         """The bytes of a stream may be cut anywhere."""
         body = bytes_of(frames)
+        rule, mend = "where the bytes are cut does not matter", "read a frame as framing gives it"
         for size in _SIZES:
-            replayed = anyio.run(self._replayed, body, size)
-            rule, mend = (
-                "where the bytes are cut does not matter",
-                "give frames whose data is JSON, or the done marker",
-            )
-            if replayed.error is not None:
-                raise self.broke(rule, f"in pieces of {size}: {replayed.error!r}", mend)
-            found = unlike(self.response(events), replayed.response, exact=True)
+            read = await replay(body, self.dialect, chunk=size, content_type="text/event-stream")
+            failed = "" if read.error is None else repr(read.error)
+            found = failed or unlike(self.response(events), read.response, exact=True)
             self.same(rule, found, mend, f"in pieces of {size}: ")
-
-    async def _replayed(self, body: bytes, size: int) -> Replayed:
-        return await replay(body, self.dialect, chunk=size, content_type="text/event-stream")
 
     # -- the rules of what goes wrong
 

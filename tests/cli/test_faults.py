@@ -199,7 +199,7 @@ def test_a_scene_is_shown(capsys):
     [
         (["--scene", "gzp"], "got 'gzp'; did you mean 'gzip'?"),
         (["--show", "nope"], "expected the name of a scene; got 'nope'"),
-        (["--dialect", "nope"], "expected a dialect's name; got 'nope'"),
+        (["--dialect", "nope"], "got 'nope'; registered here"),
         (["--port", "70000"], "70000 is not in the range"),
         (["nowhere.txt"], "'nowhere.txt' does not exist"),
         (["FILE", "--scene", "cut"], "expected a file or a scene; got both"),

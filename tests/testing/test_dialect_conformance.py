@@ -8,6 +8,8 @@ import pytest
 from streamkit.dialects import HttpCall, OpenAIChat
 from streamkit.errors import MisuseError, TruncatedStream
 from streamkit.events import (
+    Finished,
+    Metadata,
     ReasoningDelta,
     ResponseCompleted,
     ResponseFailed,
@@ -19,8 +21,9 @@ from streamkit.events import (
     UsageReported,
 )
 from streamkit.framing import Frame
-from streamkit.response import ToolCall
+from streamkit.response import Choice, Response, ToolCall
 from streamkit.testing import ConformanceError, check_dialect
+from streamkit.testing.specimens import unlike
 
 from ..dialects import test_gemini, test_openai_round_trip
 
@@ -255,6 +258,43 @@ def believing(_self, body):
     return REAL.read_buffered(body) if isinstance(body, dict) else [ResponseCompleted("buffered")]
 
 
+def one_choice(_self, body):
+    return REAL.read_buffered({**body, "choices": body["choices"][:1]})
+
+
+def forgetting(_self, body):
+    return [event for event in REAL.read_buffered(body) if not isinstance(event, Metadata)]
+
+
+def hasty(real, frame):
+    return [*real.feed(frame)][:-1] if frame.whole else real.feed(frame)
+
+
+def believes_cut_frames(real, frame):
+    return () if frame.cut else real.feed(frame)
+
+
+def reads_bytes_alone(real, frame):
+    return real.feed(frame) if isinstance(frame.data, bytes) else ()
+
+
+def closes_calls():
+    """A decoder that closes the arguments that were open when the model was cut off."""
+    begun = set()
+
+    def feed(real, frame):
+        def closed(event):
+            if isinstance(event, ToolCallDelta):
+                begun.add(id(real))
+            if isinstance(event, Finished) and event.reason == "length" and id(real) in begun:
+                return (ToolCallDelta(0, '"day": 1}'), event)
+            return (event,)
+
+        return feed_all(real, frame, closed)
+
+    return reading(feed=feed)
+
+
 def impatient(real):
     return real.evidence or ("usage" if real.said else None)
 
@@ -290,6 +330,27 @@ FAULTS = {
         asking(response=without_usage),
         "a buffered answer gives the same as the stream of it",
     ),
+    "a choice of bodies is lost": (
+        asking(read_buffered=one_choice),
+        "a buffered answer gives the same as the stream of it",
+    ),
+    "metadata of bodies is lost": (
+        asking(read_buffered=forgetting),
+        "a buffered answer gives the same as the stream of it",
+    ),
+    "a whole frame is read in another way": (
+        reading(feed=hasty),
+        "a buffered answer that came in place of a stream is read as one",
+    ),
+    "a frame that is cut is nothing": (
+        reading(feed=believes_cut_frames),
+        "a stream that is cut before its evidence is truncated",
+    ),
+    "framing's frames are not read": (
+        reading(feed=reads_bytes_alone),
+        "where the bytes are cut does not matter",
+    ),
+    "calls are closed": (closes_calls(), "a call that broke off is nobody's to make"),
     "text is trimmed": (reading(feed=mangled), "what is written of any answer is read back"),
     "it starts twice": (reading(feed=started_twice), "ResponseStarted comes once, and first"),
     "it completes calls": (
@@ -374,6 +435,25 @@ def test_what_only_a_body_has_is_checked_too():
     assert None is check_dialect(lossy)
     with pytest.raises(ConformanceError, match=r"field by field: expected the usage"):
         check_dialect(lossy, bodies=[test_openai_round_trip.BODIES["text"]])
+
+
+def test_a_body_that_is_taken_apart_is_found():
+    """Also one that was given."""
+    body = test_openai_round_trip.BODIES["text"]
+    check = asking(
+        read_buffered=lambda _self, body: (
+            taking_apart(_self, body) if "usage" in body else REAL.read_buffered(body)
+        )
+    )
+    with pytest.raises(ConformanceError, match="a buffered answer is not changed"):
+        check_dialect(check, bodies=[dict(body)])
+
+
+def test_an_answer_without_a_choice_is_none():
+    """Nothing can be compared with it."""
+    was = Response(choices=(Choice(0, "a"),))
+    assert "expected an answer; got one without a choice" == unlike(was, Response())
+    assert "" == unlike(was, was, exact=True)
 
 
 def test_what_is_checked_with_is_said():
