@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -69,6 +70,8 @@ class PartialArguments:
     """From the arguments themselves to the innermost that is being written."""
     _string: Path | None = attrs.field(default=None, init=False)
     """Where a text stands that goes on."""
+    _place_of_it: tuple[Any, Step] = attrs.field(default=((), ""), init=False)
+    """What it stands in, and where."""
     _pieces: list[str] = attrs.field(factory=list, init=False)
     """That text, as far as it came."""
     _astray: bool = attrs.field(default=False, init=False)
@@ -115,14 +118,15 @@ class PartialArguments:
         """Close the text that is open."""
         if self._string is None:
             return ""
-        path, self._string = self._string, None
-        _set(self._root, path, "".join(self._pieces))
+        self._string = None
+        around, step = self._place_of_it
+        around[step] = "".join(self._pieces)
         self._pieces.clear()
         return "" if self._astray else '"'
 
     def _place(self, path: Path, value: Any, written: str) -> str:
         """Give *written*, the value at *path*, with all that goes before it."""
-        _set(self._root, path, value)
+        self._place_of_it = _set(self._root, path, value)
         if self._astray:
             return ""
         start = "" if self._open else "{"
@@ -157,19 +161,25 @@ class PartialArguments:
 
 def _path_of(piece: Mapping[str, Any]) -> Path:
     """Read ``$.recipe.steps[0]['at most']``."""
-    text = str(piece.get("jsonPath"))
+    path = _steps_of(str(piece.get("jsonPath")))
+    if path is None:
+        raise MalformedStream(
+            f"expected the path of an argument, such as $.city.name; got {excerpt(piece)!r}; "
+            "check that the endpoint speaks gemini"
+        )
+    return path
+
+
+@lru_cache(maxsize=64)  # a text comes in many pieces, each with its path
+def _steps_of(text: str) -> Path | None:
+    """Read a path; None where it cannot be read."""
     steps: list[Step] = []
     at = 1
     while (found := _STEP.match(text, at)) is not None:
         steps.append(int(found["index"]) if found["index"] else found["name"] or found["quoted"])
         at = found.end()
     readable = text.startswith("$") and at == len(text)
-    if not (readable and steps and isinstance(steps[0], str) and _are_few(steps)):
-        raise MalformedStream(
-            f"expected the path of an argument, such as $.city.name; got {excerpt(piece)!r}; "
-            "check that the endpoint speaks gemini"
-        )
-    return tuple(steps)
+    return tuple(steps) if readable and steps and _are_sound(steps) else None
 
 
 def _begin(steps: Path) -> bool:
@@ -177,16 +187,23 @@ def _begin(steps: Path) -> bool:
     return all(step == 0 for step in steps if isinstance(step, int))
 
 
-def _are_few(steps: list[Step]) -> bool:
-    return all(step < _ITEMS for step in steps if isinstance(step, int))
+def _are_sound(steps: list[Step]) -> bool:
+    """Whether they begin in an object, and lead to an item that can be."""
+    return isinstance(steps[0], str) and all(s < _ITEMS for s in steps if isinstance(s, int))
 
 
-def _set(root: dict[str, Any], path: Path, value: Any) -> None:
-    """Put *value* where *path* leads, making what is missing on the way."""
+def _set(root: dict[str, Any], path: Path, value: Any) -> tuple[Any, Step]:
+    """
+    Put *value* where *path* leads, making what is missing on the way.
+
+    Returns:
+        What it now stands in, and where.
+    """
     inner: Any = root
     for step, below in pairwise(path):
         inner = _at(inner, step, path, [] if isinstance(below, int) else {})
     _at(inner, path[-1], path, value, replace=True)
+    return inner, path[-1]
 
 
 def _at(around: Any, step: Step, path: Path, new: Any, *, replace: bool = False) -> Any:
