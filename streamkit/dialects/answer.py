@@ -27,7 +27,7 @@ from ..response import ToolCall
 from .arguments import could_go_on, is_json, settle
 from .merge import merge, overlay
 
-__all__ = ["Answer", "CallFold", "ChoiceFold", "Mark", "StepFold"]
+__all__ = ["Answer", "CallFold", "ChoiceFold", "Place", "StepFold"]
 
 _PLACED: Final = "parts"
 """The list of a message whose items stand among its text, in the order they came."""
@@ -64,7 +64,7 @@ class CallFold:
 
 
 @attrs.frozen
-class Mark:
+class Place:
     """Where in a choice something begins that is not its text (counts of pieces)."""
 
     kind: str
@@ -91,40 +91,40 @@ class ChoiceFold:
     """Unknown fields of the choice."""
     message: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of its message."""
-    marks: list[Mark] = attrs.field(factory=list)
+    places: list[Place] = attrs.field(factory=list)
     """Where what is not text begins, in the order it came."""
 
     def call(self, number: int) -> CallFold:
         """Give the call of that *number*, opening those that are missing."""
         if number >= len(self.calls):
-            self.mark("calls", len(self.calls))
+            self.place("calls", len(self.calls))
         while len(self.calls) <= number:
             self.calls.append(CallFold())
         return self.calls[number]
 
-    def mark(self, kind: str, first: int) -> None:
+    def place(self, kind: str, first: int) -> None:
         """Note that the next piece is of *kind*; *first* is how many of it there are."""
-        texts, last = len(self.text), self.marks[-1] if self.marks else None
+        texts, last = len(self.text), self.places[-1] if self.places else None
         if last is None or last.kind != kind or last.texts != texts:
-            self.marks.append(Mark(kind, texts, first))
+            self.places.append(Place(kind, texts, first))
 
     def runs(self) -> Sequence[tuple[str, range]]:
         """
         Give what the choice says, in the order it came.
 
         Returns:
-            A kind (``text``, or that of a `Mark`), and which pieces of it
+            A kind (``text``, or that of a `Place`), and which pieces of it
             came in a row.
         """
         ends = {"reasoning": len(self.reasoning), "calls": len(self.calls)}
         ends[_PLACED] = len(self.message.get(_PLACED) or ())
         texts, backwards = len(self.text), []
-        for mark in reversed(self.marks):
-            if mark.texts < texts:
-                backwards.append(("text", range(mark.texts, texts)))
-                texts = mark.texts
-            backwards.append((mark.kind, range(mark.first, ends[mark.kind])))
-            ends[mark.kind] = mark.first
+        for place in reversed(self.places):
+            if place.texts < texts:
+                backwards.append(("text", range(place.texts, texts)))
+                texts = place.texts
+            backwards.append((place.kind, range(place.first, ends[place.kind])))
+            ends[place.kind] = place.first
         if texts:
             backwards.append(("text", range(texts)))
         return backwards[::-1]
@@ -199,7 +199,7 @@ def _fold_started(answer: Answer, event: ResponseStarted) -> None:
 def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
     answer.content = True
     choice = answer.choice(event.choice)
-    choice.mark("reasoning", len(choice.reasoning))
+    choice.place("reasoning", len(choice.reasoning))
     choice.reasoning.append(event.text)
     choice.reasoning_field = choice.reasoning_field or event.field
 
@@ -274,12 +274,16 @@ def _fold_metadata(answer: Answer, event: Metadata) -> None:
         answer.model = answer.model or event.extra.get("model") or ""
         overlay(answer.extra, event.extra)
     elif event.message:
-        choice = answer.choice(event.choice)
-        if _PLACED in event.extra:
-            choice.mark(_PLACED, len(choice.message.get(_PLACED) or ()))
-        merge(choice.message, event.extra)
+        _fold_message(answer.choice(event.choice), event.extra)
     else:
         merge(answer.choice(event.choice).extra, event.extra)
+
+
+def _fold_message(choice: ChoiceFold, extra: dict[str, Any]) -> None:
+    """Fold fields of a message; items that stand among its text keep their place."""
+    if _PLACED in extra:
+        choice.place(_PLACED, len(choice.message.get(_PLACED) or ()))
+    merge(choice.message, extra)
 
 
 _FOLDS: Final[dict[type[Event], Callable[[Answer, Any], None]]] = {
