@@ -230,6 +230,9 @@ def _unlike_choice(was: Choice, now: Choice, *, exact: bool, unsaid: Collection[
 def _unlike_usage(was: Usage | None, now: Usage | None, *, exact: bool) -> str:
     if was == now or (now is None and not exact):
         return ""
+    counts, told = ({} if one is None else attrs.asdict(one) for one in (was, now))
+    if not exact and all(counts.get(k) == told[k] or not (counts.get(k) or told[k]) for k in told):
+        return ""  # an API that must say a number says 0
     return difference("usage", was, now)
 
 

@@ -385,6 +385,12 @@ def test_metadata_is_told_where_it_is_new():
     assert ratings == raw_of(events)["candidates"][0]["safetyRatings"]
 
 
+def test_a_text_that_is_null_is_none():
+    """The part is what else it is, and announces nothing."""
+    sent = [{"text": None, "inlineData": {"data": "AA=="}}, {"text": None}, text("a")]
+    assert [{"inlineData": {"data": "AA=="}}, text("a")] == parts_of(streamed(chunk(*sent), STOP))
+
+
 def test_a_text_that_was_taken_away_leaves_no_part():
     """A stage may take the text that fields were announced for; then they go with it."""
     events = [

@@ -21,7 +21,7 @@ from streamkit.events import (
     UsageReported,
 )
 from streamkit.framing import Frame
-from streamkit.response import Choice, Response, ToolCall
+from streamkit.response import Choice, Response, ToolCall, Usage
 from streamkit.testing import ConformanceError, check_dialect
 from streamkit.testing.specimens import unlike
 
@@ -285,8 +285,8 @@ def closes_calls():
     def feed(real, frame):
         def closed(event):
             if isinstance(event, ToolCallDelta):
-                begun.add(id(real))
-            if isinstance(event, Finished) and event.reason == "length" and id(real) in begun:
+                begun.add(real)
+            if isinstance(event, Finished) and event.reason == "length" and real in begun:
                 return (ToolCallDelta(0, '"day": 1}'), event)
             return (event,)
 
@@ -454,6 +454,15 @@ def test_an_answer_without_a_choice_is_none():
     was = Response(choices=(Choice(0, "a"),))
     assert "expected an answer; got one without a choice" == unlike(was, Response())
     assert "" == unlike(was, was, exact=True)
+
+
+def test_an_api_that_must_say_a_number_may_say_none():
+    """What is not known and what is 0 are told apart only of an answer of its own."""
+    was = Response(choices=(Choice(0, "a"),))
+    zero = attrs.evolve(was, usage=Usage(0, 0))
+    assert "" == unlike(was, zero)
+    assert "expected the usage" in unlike(was, zero, exact=True)
+    assert "expected the usage" in unlike(was, attrs.evolve(was, usage=Usage(1, 0)))
 
 
 def test_what_is_checked_with_is_said():

@@ -17,6 +17,7 @@ from ...events import (
     ToolCallStarted,
 )
 from ...framing import encode
+from .content import is_header
 from .finish import CLEAN, word_of
 from .partial import PartialArguments
 
@@ -110,6 +111,8 @@ class Candidate:
 
     def _part(self, part: dict[str, Any], out: list[Event]) -> None:
         self._sealed = False
+        if is_header(part):  # a null of the provider's announces nothing
+            del part["text"]
         call = part.pop("functionCall", None)
         if type(call) is dict:
             self._call(call, part, out)
