@@ -115,16 +115,21 @@ def test_a_client_is_cut_off_by_default():
         assert "dialect   openai-chat" == provider.head[1]
 
 
+APIS = {"openai-chat": "/v1/", "llama-stack-turn": "/v1/agents/", "gemini": "/v1/models/"}
+"""By dialect: how the path of a request begins."""
+
+
 def test_the_line_it_offers_works(tmp_path):
     """Its URL, header and body are a request that is answered, in each dialect."""
     file = tmp_path / "mine.txt"
     file.write_text('stream\n text "Hü"\n finish stop\n', "utf-8")
-    for dialect, path in (("openai-chat", "/v1/"), ("llama-stack-turn", "/v1/agents/")):
+    for dialect, path in APIS.items():
         with running(str(file), "--dialect", dialect) as provider:
             curl, quiet, url, _, header, _, body = shlex.split(provider.head[3])[2:]
             reply = post(url, json.loads(body))
             assert provider.line().endswith("stream=true  → stream 1 of 1: nothing goes wrong")
-            assert post(url, {}).status_code == 501
+            whole = url.replace(":streamGenerateContent?alt=sse", ":generateContent")
+            assert post(whole, {}).status_code == 501
             assert provider.line().endswith("buffered  → 501: no act is written for it")
         assert ("curl", "-N", "content-type: application/json") == (curl, quiet, header)
         assert (200, True, True) == (reply.status_code, "Hü" in reply.text, path in url)
