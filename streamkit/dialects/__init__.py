@@ -15,6 +15,7 @@ from .encoder import Encoder
 from .in_band import find_error, read_error
 from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
 from .openai_chat import OpenAIChat, OpenAIChatEncoder
+from .openai_responses import OpenAIResponses, OpenAIResponsesEncoder
 
 __all__ = [
     "Answer",
@@ -28,6 +29,8 @@ __all__ = [
     "LlamaStackTurnEncoder",
     "OpenAIChat",
     "OpenAIChatEncoder",
+    "OpenAIResponses",
+    "OpenAIResponsesEncoder",
     "StepFold",
     "find_error",
     "get_dialect",
@@ -37,6 +40,7 @@ __all__ = [
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
     LlamaStackTurn.name: LlamaStackTurn,
     OpenAIChat.name: OpenAIChat,
+    OpenAIResponses.name: OpenAIResponses,
 }
 
 
