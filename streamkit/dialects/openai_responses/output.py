@@ -49,7 +49,7 @@ class Output:
 
     def knows(self, item_id: Any) -> bool:
         """Whether there is an item of that id; one without an id is never strange."""
-        return item_id is None or item_id in self._by_id
+        return not isinstance(item_id, str) or item_id in self._by_id
 
     def added(self, item: dict[str, Any], index: Any) -> Iterable[Event]:
         """Take an item that begins; nothing where it did already."""
