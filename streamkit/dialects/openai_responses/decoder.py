@@ -236,13 +236,15 @@ class OpenAIResponsesDecoder:
 
     def _event(self, value: dict[str, Any], name: str) -> Iterator[Event]:
         kind = value.get("type")
-        handler = self._HANDLERS.get(kind if isinstance(kind, str) else name)
+        kind = kind if isinstance(kind, str) else name
+        handler = self._HANDLERS.get(kind)
         if handler is None:
             yield from self._stranger(value, name)
             return
         if not self._started and "response" not in value:  # a stream that was resumed
             self._started = True
             yield ResponseStarted()
+        value["type"] = kind
         yield from handler(self, value)
 
     def _stranger(self, value: dict[str, Any], name: str) -> Iterator[Event]:
@@ -348,7 +350,7 @@ class OpenAIResponsesDecoder:
         said, name = value.get("part"), _PARTS[event]
         if isinstance(said, dict):
             kind = "reasoning" if _is_reasoning(said) else "message"
-            item, events = self._output.about(value, kind)
+            item, events = self._output.words(value, kind)
             yield from events
             yield from item.settle_part(name, _index(value, name), said, whole=phase == "done")
         yield from self._beside(value)
@@ -359,7 +361,7 @@ class OpenAIResponsesDecoder:
         if not isinstance(piece, str):
             yield Unknown(value)
             return
-        item, events = self._output.about(value, kind)
+        item, events = self._output.words(value, kind)
         yield from events
         part = item.part(name, _index(value, name), part_kind)
         if logprobs := value.get("logprobs"):
@@ -372,7 +374,7 @@ class OpenAIResponsesDecoder:
 
     def _text_done(self, value: dict[str, Any]) -> Iterator[Event]:
         kind, name, part_kind, field = _TEXTS[value["type"].rpartition(".")[0]]
-        item, events = self._output.about(value, kind)
+        item, events = self._output.words(value, kind)
         yield from events
         part = item.part(name, _index(value, name), part_kind)
         for rest in missing(part, value.get(field)):
@@ -382,7 +384,7 @@ class OpenAIResponsesDecoder:
     def _annotation(self, value: dict[str, Any]) -> Iterator[Event]:
         annotation = value.get("annotation")
         if isinstance(annotation, dict):
-            item, events = self._output.about(value, "message")
+            item, events = self._output.words(value, "message")
             yield from events
             yield item.part("content", _index(value, "content"), "output_text").cite(annotation)
         yield from self._beside(value)
@@ -394,7 +396,7 @@ class OpenAIResponsesDecoder:
         if not isinstance(piece, str):
             yield Unknown(value)
             return
-        call, events = self._output.about(value, _ARGUMENTS[value["type"].rpartition(".")[0]])
+        call, events = self._output.call(value, _ARGUMENTS[value["type"].rpartition(".")[0]])
         yield from events
         if piece:
             yield call.grow(piece)
@@ -403,7 +405,7 @@ class OpenAIResponsesDecoder:
 
     def _arguments_done(self, value: dict[str, Any]) -> Iterator[Event]:
         kind = _ARGUMENTS[value["type"].rpartition(".")[0]]
-        call, events = self._output.about(value, kind)
+        call, events = self._output.call(value, kind)
         yield from events
         yield from call.settle(value.get(CALLS[kind]))
         yield from self._beside(value)

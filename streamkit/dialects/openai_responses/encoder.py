@@ -249,7 +249,7 @@ class OpenAIResponsesEncoder:
             yield from self._add(item, item.empty())
         part = item.speaks
         if part is not None and (
-            (part.list, part.kind) != (name, kind) or self._is_over(item, part)
+            (part.name, part.kind) != (name, kind) or self._is_over(item, part)
         ):
             yield from self._fall_silent(item, part)
             part = None
@@ -284,7 +284,7 @@ class OpenAIResponsesEncoder:
 
     def _speak(self, item: Saying, part: Speech) -> Iterator[Frame]:
         """Tell that a part begins."""
-        _, event, place = _SPEECH[part.list, part.kind]
+        _, event, place = _SPEECH[part.name, part.kind]
         empty: dict[str, Any] = {"type": part.kind, words_field(part.kind): ""}
         if part.kind == "output_text":
             empty |= {"annotations": [], "logprobs": []}
@@ -298,7 +298,7 @@ class OpenAIResponsesEncoder:
     def _fall_silent(self, item: Saying, part: Speech) -> Iterator[Frame]:
         """Tell that a part is whole."""
         part.closed, self._speech = True, None
-        words, event, place = _SPEECH[part.list, part.kind]
+        words, event, place = _SPEECH[part.name, part.kind]
         where = {"item_id": item.id, "output_index": item.index, place: part.index}
         whole, field = part.json(item.said(part)), words_field(part.kind)
         done = {field: whole[field]}
@@ -312,7 +312,7 @@ class OpenAIResponsesEncoder:
         where = {
             "item_id": item.id,
             "output_index": item.index,
-            _SPEECH[part.list, part.kind][2]: part.index,
+            _SPEECH[part.name, part.kind][2]: part.index,
         }
         if part.kind == "output_text":
             where["logprobs"] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -77,13 +77,12 @@ class Output:
         items = [item for item in output or () if isinstance(item, dict)]
         named = [self._named(item) for item in items]
         seen = {known.number for known in named if known is not None}
-        for index, (item, known) in enumerate(zip(items, named, strict=True)):
-            events: Iterable[Event] = ()
-            known = known or self._placed(item, index, seen) or self._next(item, seen)
+        for index, item in enumerate(items):
+            known = named[index] or self._placed(item, index, seen) or self._next(item, seen)
             if known is None:
                 known, events = self._open(item, index)
+                yield from events
             seen.add(known.number)
-            yield from events
             yield from known.finish(item)
         for known in self.items:
             if items and known.number not in seen:
@@ -91,21 +90,29 @@ class Output:
             elif not known.whole:
                 yield from known.finish(None)
 
-    def about(self, event: dict[str, Any], kind: str) -> tuple[Item, Iterable[Event]]:
-        """Find the item of that *kind* an event is about; one never heard of begins here."""
+    def words(self, event: dict[str, Any], kind: str) -> tuple[Words, Iterable[Event]]:
+        """Find the message or reasoning an event is about; one never heard of begins here."""
+        known = self._about(event, kind)
+        if isinstance(known, Words):
+            return known, ()
+        item, events = self._open(_unheard(event, kind), event.get("output_index"))
+        return cast("Words", item), events
+
+    def call(self, event: dict[str, Any], kind: str) -> tuple[Call, Iterable[Event]]:
+        """Find the call an event is about; one never heard of begins here."""
+        known = self._about(event, kind)
+        if isinstance(known, Call):
+            return known, ()
+        item, events = self._open(_unheard(event, kind), event.get("output_index"))
+        return cast("Call", item), events
+
+    def _about(self, event: dict[str, Any], kind: str) -> Item | None:
+        """Find the item of that *kind* an event is about."""
         known = self._by_id.get(_key(event.get("item_id")))
-        if known is not None and known.kind == kind:
-            return known, ()
-        index = event.get("output_index")
-        known = self._by_index.get(index) if isinstance(index, int) else self._last(kind)
-        if known is not None and known.kind == kind:
-            return known, ()
-        item = {"type": kind}
-        if id_ := _key(event.get("item_id")):
-            item["id"] = id_
-        if kind == "message":
-            item["role"] = "assistant"
-        return self._open(item, index)
+        if known is None or known.kind != kind:
+            index = event.get("output_index")
+            known = self._by_index.get(index) if isinstance(index, int) else self._last(kind)
+        return known if known is not None and known.kind == kind else None
 
     def _named(self, item: dict[str, Any]) -> Item | None:
         """Find the item of that id, or of that call's."""
@@ -162,6 +169,14 @@ class Output:
             number += 1
         self._numbers.add(number)
         return number
+
+
+def _unheard(event: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Make an item of what an event says of one that never began."""
+    item = {"type": kind}
+    if id_ := _key(event.get("item_id")):
+        item["id"] = id_
+    return item | ({"role": "assistant"} if kind == "message" else {})
 
 
 def _key(value: Any) -> str:

@@ -104,9 +104,7 @@ def _call(call: CallFold) -> dict[str, Any]:
     return item | {k: v for k, v in extra.items() if k not in _OF_EVENTS}
 
 
-def _spread(
-    channel: str, words: str, output: list[dict[str, Any]], choice: ChoiceFold
-) -> None:
+def _spread(channel: str, words: str, output: list[dict[str, Any]], choice: ChoiceFold) -> None:
     """Give the *words* of a channel to the parts they were told in; what is left to the last."""
     parts = sorted(_parts(channel, output), key=lambda part: int(part["told"][1]))
     stop = 0
@@ -129,8 +127,8 @@ def _parts(channel: str, output: list[dict[str, Any]]) -> Iterator[dict[str, Any
     for item in output:
         for name in LISTS.get(str(item.get("type")), ()):
             for part in item.get(name) or ():
-                place = (item["type"], name, part.get("type")) if isinstance(part, dict) else None
-                if CHANNELS.get(place) == channel and "told" in part:
+                told = isinstance(part, dict) and "told" in part
+                if told and CHANNELS.get((item["type"], name, part.get("type"))) == channel:
                     yield part
 
 
@@ -152,6 +150,7 @@ def _append(channel: str, words: str, output: list[dict[str, Any]], choice: Choi
         name, kind = ("summary", "summary_text") if summary else ("content", "reasoning_text")
         item[name] = [{"type": kind, "text": words}]
         return
+    item = item or next((i for i in reversed(output) if i.get("type") == "message"), None)
     if item is None:
         item = {"type": "message", "role": "assistant"}
         output.append(item)

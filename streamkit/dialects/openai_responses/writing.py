@@ -34,7 +34,8 @@ _CUTS: Final = {
 class Speech:
     """One part of an item, as far as it was told."""
 
-    list: str
+    name: str
+    """Of the list it stands in."""
     kind: str
     index: int
     pieces: list[str] = attrs.field(factory=list)
@@ -90,7 +91,7 @@ class Saying(Written):
 
     def open(self, name: str, kind: str) -> Speech:
         """Begin a part."""
-        index = sum(part.list == name for part in self.parts)
+        index = sum(part.name == name for part in self.parts)
         part = Speech(name, kind, index)
         self.parts.append(part)
         return part
@@ -110,7 +111,7 @@ class Saying(Written):
         """Write it with its words."""
         item = dict(self.item)
         for name in LISTS[self.kind]:
-            told = [part for part in self.parts if part.list == name]
+            told = [part for part in self.parts if part.name == name]
             said = item.get(name)
             if told or isinstance(said, list):
                 item[name] = [self._part(told, part) for part in said or ()]
@@ -119,8 +120,8 @@ class Saying(Written):
 
     def said(self, part: Speech) -> dict[str, Any] | None:
         """Find what the provider said beside a part's words."""
-        told = [p for p in self.parts if p.list == part.list]
-        said = self.item.get(part.list) or ()
+        told = [p for p in self.parts if p.name == part.name]
+        said = self.item.get(part.name) or ()
         spoken = [s for s in said if isinstance(s, dict) and "told" in s]
         place = told.index(part)
         return spoken[place] if place < len(spoken) else None
