@@ -6,6 +6,7 @@ project's own suite is complete without them.
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,16 @@ SHARED = Path(__file__).parent.parent.parent / "shared"
 MISSING = f"no recordings: {SHARED.name}/ is not beside the checkout"
 CHUNKS = [None, 1, 7, 64]
 
+DIALECTS = {
+    "openai-chat": 141,
+    "openai-responses": 60,
+}
+"""The dialects that are read, and how many recordings there are of each."""
+
 RECORDINGS = [
     pytest.param(path, expected, id=path.stem)
     for path in sorted(SHARED.glob("wire/*/*.json"))
-    if (expected := json.loads(path.read_text("utf-8")))["dialect"] == "openai-chat"
+    if (expected := json.loads(path.read_text("utf-8")))["dialect"] in DIALECTS
 ]
 HOSTILE = [
     pytest.param(case, id=case["name"])
@@ -49,6 +56,12 @@ def calls(listed):
     return [(call.get("id") or "", call["name"], as_value(call["arguments"])) for call in listed]
 
 
+def called(expect):
+    """All calls: those of custom tools are listed apart, and have an input for arguments."""
+    custom = expect.get("custom_tool_calls") or ()
+    return [*expect["tool_calls"], *({**call, "arguments": call["input"]} for call in custom)]
+
+
 def outcome_of(expect, framing, authenticity):
     """The outcome and the error's code."""
     if expect["complete"] and not expect["error"]:
@@ -60,7 +73,8 @@ def test_the_recordings_are_there():
     """Where they are not, it is said plainly."""
     if not SHARED.exists():
         pytest.skip(MISSING)
-    assert (141, 56) == (len(RECORDINGS), len(HOSTILE))
+    assert DIALECTS == Counter(recording.values[1]["dialect"] for recording in RECORDINGS)
+    assert 56 == len(HOSTILE)
 
 
 @pytest.mark.skipif(not RECORDINGS, reason=MISSING)
@@ -71,9 +85,8 @@ async def test_a_recording_gives_what_is_expected(path, recording, chunk):
     expect = recording["expect"]
     body = (SHARED / "wire" / recording["file"]).read_bytes()
     content_type = recording["http"]["content_type"] or ""
-    summary = (await replay(body, "openai-chat", chunk=chunk, content_type=content_type)).summary(
-        path.name
-    )
+    replayed = await replay(body, recording["dialect"], chunk=chunk, content_type=content_type)
+    summary = replayed.summary(path.name)
 
     error = summary["error"]
     assert outcome_of(expect, recording["framing"], recording["authenticity"]) == (
@@ -84,7 +97,7 @@ async def test_a_recording_gives_what_is_expected(path, recording, chunk):
         assert (expect.get(field) or "") == (summary[field] or "")
     if expect.get("reasoning") is not None:
         assert expect["reasoning"] == summary["reasoning"]
-    assert calls(expect["tool_calls"]) == calls(summary["tool_calls"])
+    assert calls(called(expect)) == calls(summary["tool_calls"])
     assert (expect.get("usage") or None) == (summary["raw"].get("usage") or None)
 
 
