@@ -162,9 +162,7 @@ class OpenAIResponsesEncoder:
         if not self._begun:
             self._begun = True
             self._id = self._id or self._fallback
-            yield self._event(
-                "response.created", response=self._response("in_progress", usage=None, output=[])
-            )
+            yield self._event("response.created", response=self._response("in_progress", output=[]))
 
     def _learn(self, extra: dict[str, Any]) -> None:
         """Take fields of the response. Those of another API are none of this one."""
@@ -195,7 +193,7 @@ class OpenAIResponsesEncoder:
                 known.dropped = True
         elif isinstance(known, Saying) and known.kind == kind:
             known.learn(skeleton)
-            known.final = True
+            known.final, self._speech = True, None
         elif known is not None and known.kind == kind:
             known.item = {**skeleton, **{k: known.item[k] for k in ("id",) if k in known.item}}
         elif kind in LISTS:
@@ -248,9 +246,7 @@ class OpenAIResponsesEncoder:
             item = self._ours(item_kind)
             yield from self._add(item, item.empty())
         part = item.speaks
-        if part is not None and (
-            (part.name, part.kind) != (name, kind) or self._is_over(item, part)
-        ):
+        if part is not None and ((part.name, part.kind) != (name, kind) or item.is_over(part)):
             yield from self._fall_silent(item, part)
             part = None
         if part is None:
@@ -276,11 +272,6 @@ class OpenAIResponsesEncoder:
         else:
             item |= {"summary": []}
         return Saying(len(self._items), kind, id_, item, ours=True)
-
-    @staticmethod
-    def _is_over(item: Saying, part: Speech) -> bool:
-        """Whether the provider told that a part is whole, and goes on with the next."""
-        return not item.final and item.said(part) is not None
 
     def _speak(self, item: Saying, part: Speech) -> Iterator[Frame]:
         """Tell that a part begins."""
@@ -458,7 +449,8 @@ class OpenAIResponsesEncoder:
         status, why = status_of(self._reason, event.response, own=self._own)
         fields: dict[str, Any] = {"output": self._output()}
         if self._counted is not None:
-            fields["usage"] = usage_json(self._usage, self._counted)
+            own = self._own and bool(self._usage)
+            fields["usage"] = self._usage if own else usage_json(self._usage, self._counted)
         if why and not self._own:
             fields["incomplete_details"] = {"reason": why}
         kind = "response.completed" if status == "completed" else "response.incomplete"

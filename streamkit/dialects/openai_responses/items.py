@@ -99,14 +99,14 @@ class Words(Item):
         return part
 
     def enter(self, part: Part) -> Iterator[Event]:
-        """Let *part* speak; the parts before it are told first, for who writes them again."""
-        if not part.starts and any(
+        """Let *part* speak; that others fell silent is told, for who writes them again."""
+        begins = not part.starts and any(
             other.starts for parts in self._parts.values() for other in parts.values()
-        ):
-            skeleton = self.skeleton(without=part)
-            if skeleton != self._told:
-                yield from self._tell(skeleton)
+        )
         self.channels[part.channel].enter(part)
+        if begins and (skeleton := self.skeleton()) != self._told:
+            yield from self._tell(skeleton)
+            self.channels[part.channel].enter(part)
 
     def say(self, part: Part, words: str) -> Iterator[Event]:
         """Tell a piece of *part*."""
@@ -132,12 +132,12 @@ class Words(Item):
             if isinstance(citation, dict):
                 yield part.cite(citation)
 
-    def skeleton(self, *, without: Part | None = None) -> dict[str, Any]:
+    def skeleton(self) -> dict[str, Any]:
         """Give the item, its told words left out."""
         for channel in self.channels.values():
             channel.leave()
         lists = {
-            name: [part.skeleton() for _, part in sorted(parts.items()) if part is not without]
+            name: [part.skeleton() for _, part in sorted(parts.items())]
             for name, parts in self._parts.items()
         }
         return self._fields | lists

@@ -76,7 +76,7 @@ class Part:
         if not self.whole:
             own |= {"annotations": list(self.citations)} if self.kind == "output_text" else {}
             own |= {"logprobs": list(self.logprobs)} if self.logprobs else {}
-        if self.length:
+        if self.starts:
             own["told"] = [self.starts[0], self.stop]
         if self.said is not None or len(self.starts) != 1:
             own[words_field(self.kind)] = "".join(self.pieces) if self.said is None else self.said
@@ -95,7 +95,9 @@ class Channel:
         """Let *part* speak."""
         if self._speaker is not part:
             self.leave()
-            part.starts.append(self._total)
+            if not part.starts or part.stop != self._total:  # else it goes on where it stopped
+                part.starts.append(self._total)
+                part.stop = self._total
             self._speaker = part
 
     def leave(self) -> None:

@@ -53,11 +53,9 @@ def usage_json(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, A
     Give a usage object in the API's words.
 
     Args:
-        usage: the provider's own; where its words are others they stand beside.
+        usage: the provider's own, in words of another API; they stand beside.
         counted: the fields of the neutral `streamkit.Usage`.
     """
-    if "input_tokens" in usage and "total_tokens" in usage:
-        return usage
     read, wrote = counted["input_tokens"] or 0, counted["output_tokens"] or 0
     total = counted["total_tokens"]
     return {

@@ -120,11 +120,19 @@ class Saying(Written):
 
     def said(self, part: Speech) -> dict[str, Any] | None:
         """Find what the provider said beside a part's words."""
-        told = [p for p in self.parts if p.name == part.name]
-        said = self.item.get(part.name) or ()
-        spoken = [s for s in said if isinstance(s, dict) and "told" in s]
-        place = told.index(part)
+        spoken, place = self._spoken(part)
         return spoken[place] if place < len(spoken) else None
+
+    def is_over(self, part: Speech) -> bool:
+        """Whether the provider told that a part fell silent, and another of its list speaks."""
+        spoken, place = self._spoken(part)
+        return place + 1 < len(spoken)
+
+    def _spoken(self, part: Speech) -> tuple[list[dict[str, Any]], int]:
+        """Give the parts of its list that speak, as the provider told them, and its place there."""
+        said = self.item.get(part.name) or ()
+        place = [p for p in self.parts if p.name == part.name].index(part)
+        return [s for s in said if isinstance(s, dict) and "told" in s], place
 
     @staticmethod
     def _part(told: list[Speech], said: Any) -> Any:
