@@ -269,6 +269,7 @@ class OpenAIResponsesDecoder:
     def _lifecycle(self, value: dict[str, Any]) -> Iterator[Event]:
         response = value["response"] if isinstance(value.get("response"), dict) else {}
         yield from self._learn(response)
+        yield from _usage(response)
         yield from self._beside(value)
 
     def _terminal(self, value: dict[str, Any]) -> Iterator[Event]:
@@ -296,9 +297,7 @@ class OpenAIResponsesDecoder:
     def _end(self, response: dict[str, Any], meant: str) -> Iterator[Event]:
         """Tell what the whole response says and nothing before did, and how it ended."""
         yield from self._output.final(response.get("output"))
-        usage = response.get("usage")
-        if isinstance(usage, dict) and usage:
-            yield UsageReported(usage_of(usage), usage)
+        yield from _usage(response)
         status = response.get("status")
         status = status if status in _STATUSES else meant
         if status == "failed":
@@ -451,6 +450,13 @@ _WANTING: Final = {
     Verdict.CUT_CALL: "the arguments of a call broke off",
     Verdict.NOTHING: "no answer came at all",
 }
+
+
+def _usage(response: dict[str, Any]) -> Iterator[Event]:
+    """Report the usage of a response that has any; often it is null until the end."""
+    usage = response.get("usage")
+    if isinstance(usage, dict) and usage:
+        yield UsageReported(usage_of(usage), usage)
 
 
 def _index(value: dict[str, Any], name: str) -> int:
