@@ -53,7 +53,8 @@ from ..merge import merge, overlay
 from .items import CALLS
 from .parts import LISTS, words_field
 from .response import OUTPUT, usage_json
-from .writing import Calling, Running, Saying, Speech, Written, base, error_json, status_of
+from .status import status_of
+from .writing import Calling, Running, Saying, Speech, Written, base, error_json
 
 __all__ = ["OpenAIResponsesEncoder"]
 
@@ -129,8 +130,9 @@ class OpenAIResponsesEncoder:
 
     def encode(self, event: Event, /) -> Sequence[Frame]:
         """Give the frames of the next event."""
-        if type(event) is TextDelta and self._speech is not None and event.choice == 0:
-            part, between = self._speech  # the hot path: nothing but a piece of text is new
+        speech = self._speech
+        if speech is not None and type(event) is TextDelta and event.text and event.choice == 0:
+            part, between = speech  # the hot path: nothing but a piece of text is new
             part.pieces.append(event.text)
             return (self._piece(between, event.text),)
         tell = self._TELL.get(type(event))
@@ -446,7 +448,7 @@ class OpenAIResponsesEncoder:
                 yield from self._hang_up(call)
         for item in self._items:
             yield from self._close(item)
-        status, why = status_of(self._reason, event.response, own=self._own)
+        status, why = status_of(self._reason, event.response)
         fields: dict[str, Any] = {"output": self._output()}
         if self._counted is not None:
             own = self._own and bool(self._usage)

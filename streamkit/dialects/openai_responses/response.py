@@ -9,6 +9,7 @@ from ...response import Usage
 from ..answer import Answer, CallFold, ChoiceFold
 from .items import CALLS
 from .parts import CHANNELS, LISTS, words_field
+from .status import status_of
 
 __all__ = ["OUTPUT", "response_of", "usage_json", "usage_of"]
 
@@ -28,8 +29,11 @@ def response_of(answer: Answer) -> dict[str, Any]:
     changed is changed here, too; where it changed their length, the last part
     takes what is left.
     """
+    reason = answer.choice(0).finish_reason
+    status, why = ("in_progress", "") if reason is None else status_of(reason)
     raw: dict[str, Any] = {"id": answer.id, "object": "response", "created_at": 0}
-    raw |= {"status": "in_progress", "model": answer.model}
+    raw |= {"status": status, "model": answer.model}
+    raw |= {"incomplete_details": {"reason": why}} if why else {}
     raw |= {k: v for k, v in answer.extra.items() if not k.startswith(OUTPUT)}
     raw["output"] = _output(answer)
     if answer.usage is not None:

@@ -8,12 +8,11 @@ from typing import Any, Final
 import attrs
 
 from ...errors import explain
-from ...response import Response
 from ..answer import CallFold
 from .items import CALLS
 from .parts import LISTS, words_field
 
-__all__ = ["Calling", "Running", "Saying", "Speech", "Written", "base", "error_json", "status_of"]
+__all__ = ["Calling", "Running", "Saying", "Speech", "Written", "base", "error_json"]
 
 _NO_FIELDS: Final = frozenset(
     {
@@ -22,12 +21,6 @@ _NO_FIELDS: Final = frozenset(
     }
 )
 """What a call's extra says that is no field of an item, or is one in another API's shape."""
-_CUTS: Final = {
-    "length": "max_output_tokens",
-    "max_tokens": "max_output_tokens",
-    "content_filter": "content_filter",
-}
-"""Why an answer is incomplete, by the neutral word or another API's."""
 
 
 @attrs.define(eq=False)
@@ -177,20 +170,3 @@ def error_json(code: str) -> dict[str, Any]:
     """Give the API's error envelope: a *code* and the sentence of ours for it."""
     error = {"message": explain(code), "type": "server_error", "param": None, "code": code}
     return {"error": error}
-
-
-def status_of(reason: str | None, response: Response | None, *, own: bool) -> tuple[str, str]:
-    """
-    Give the status of a whole answer, and why it is incomplete (often empty).
-
-    Args:
-        reason: the provider's word; None where it said none.
-        response: the answer; None where nobody accumulated it.
-        own: whether the provider speaks this API.
-    """
-    if own and reason is not None:
-        status, _, why = reason.partition(":")
-        return status, why
-    finish = reason if response is None else response.finish
-    why = _CUTS.get(finish or "", "")
-    return ("incomplete" if why else "completed"), why
