@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamkit.dialects import ChoiceFold, HttpCall, OpenAIResponses, get_dialect
-from streamkit.errors import InBandError, MalformedStream, TruncatedStream
+from streamkit.errors import InBandError, MalformedStream, ProviderError, TruncatedStream
 from streamkit.events import (
     AwaitingInput,
     Citation,
@@ -337,6 +339,85 @@ def test_parts_told_by_turns():
     events = streamed(created(), *begun, *turns, completed(*output))
     assert "abcd" == response_of(events).text
     assert output == raw_of(events)["output"]
+
+
+def test_what_is_empty_says_nothing():
+    """A piece of nothing, a part that is none, an event that is an error and says no more."""
+    empty = [delta(""), arguments_delta("", 1), event("content_part.added", output_index=0, part=1)]
+    events = decoded(created(), added(message()), added(call(""), 1), *empty)
+    assert [] == only((TextDelta, ToolCallDelta), events)
+    with pytest.raises(InBandError, match="odd"):
+        decoded(created(), frame({"odd": 1}, "error"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.floats(0, 1) | st.sampled_from(["", "a"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=3,
+)
+GOOD = [
+    created(),
+    *said("Hel", "lo"),
+    *called('{"a"', ":1}", index=1),
+    done(reasoning("S", content=["r"]), 2),
+    *[each for kind in (added, done) for each in [kind(search(), 3)]],
+    done({"id": "sh", "type": "shell_call", "call_id": "c"}, 4),
+    done({"id": "so", "type": "shell_call_output", "call_id": "c"}, 5),
+    event("output_text.annotation.added", item_id="msg_1", output_index=0, annotation={"a": 1}),
+    event("error", error={"message": "m"}),
+    completed(message("Hello"), call('{"a":1}'), reasoning("S"), search(), custom("x")),
+]
+
+
+def paths(value, path=()):
+    """The places in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in inner:
+        yield (*path, key)
+        if isinstance(item, dict | list):
+            yield from paths(item, (*path, key))
+
+
+@st.composite
+def nonsense(draw):
+    """A stream whose events have anything anywhere."""
+    stream = []
+    for one in draw(st.lists(st.sampled_from(GOOD), max_size=8)):
+        odd = json.loads(json.dumps(one))
+        *where, key = draw(st.sampled_from(list(paths(odd))))
+        at = odd
+        for step in where:
+            at = at[step]
+        if draw(st.booleans()):
+            at[key] = draw(JSON)
+        stream.append(odd)
+    return stream
+
+
+@settings(max_examples=300)
+@given(nonsense())
+def test_nonsense_is_the_providers_fault(stream):
+    """Whatever JSON comes, what is raised is an error of the provider's, and `raw` is JSON."""
+    decoder, events = DIALECT.decoder(), []
+    for value in stream:
+        try:
+            for told in decoder.feed(frame(value, "message")):
+                events.append(told)
+        except ProviderError:
+            break
+    json.dumps(raw_of(events))
+    encoder = DIALECT.encoder()
+    for told in accumulated(events):
+        encoder.encode(told)
+    try:
+        decoder.eof()
+    except ProviderError:
+        pass
+    for value in stream:
+        try:
+            DIALECT.read_buffered(value.get("response", value))
+        except ProviderError:
+            pass
 
 
 # -- how it judges

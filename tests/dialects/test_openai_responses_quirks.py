@@ -302,6 +302,21 @@ def test_parts_may_count_from_elsewhere():
     assert [item] == raw_of(events)["output"]
 
 
+def test_two_parts_may_have_one_index():
+    """Quirk 88: then their kind says which is meant."""
+    part = event("content_part.added", item_id="msg_1", output_index=0, part=text_part(""))
+    pieces = [delta("Hm. "), delta("N", kind="refusal"), delta("So. "), delta("o.", kind="refusal")]
+    for begun in ([], [part]):
+        events = streamed(created(), added(message()), *begun, *pieces, completed())
+        response = response_of(events)
+        assert ("Hm. So. ", "No.") == (response.text, response.refusal)
+        assert [text_part("Hm. So. "), {"type": "refusal", "refusal": "No."}] == response.raw[
+            "output"
+        ][0]["content"]
+    events = streamed(created(), added(message()), part, *pieces[1::2], completed())
+    assert [{"type": "refusal", "refusal": "No."}] == raw_of(events)["output"][0]["content"]
+
+
 def test_items_may_count_from_elsewhere():
     """Quirk 88: one that is said again is the first of its kind that may be it."""
     items = [message("a", id_="x"), search(id_="y"), message("b", id_="z")]

@@ -299,7 +299,7 @@ class OpenAIResponsesDecoder:
         yield from self._output.final(response.get("output"))
         yield from _usage(response)
         status = response.get("status")
-        status = status if status in _STATUSES else meant
+        status = status if isinstance(status, str) and status in _STATUSES else meant
         if status == "failed":
             error = find_error({"type": "response.failed", "response": response})
             yield from self._fail(error or InBandError("the response failed"))
@@ -319,11 +319,11 @@ class OpenAIResponsesDecoder:
     def _waiting(self) -> list[str]:
         """Give the ids of the items that wait for the caller."""
         steps = [item.told for item in self._output.items if isinstance(item, Step)]
-        answered = {s.get("call_id") for s in steps if str(s.get("type")).endswith("_output")}
+        answered = [s.get("call_id") for s in steps if str(s.get("type")).endswith("_output")]
         return [
             str(step.get("id") or step.get("call_id") or "")
             for step in steps
-            if step.get("type") in _WAITING
+            if str(step.get("type")) in _WAITING
             and not (step.get("call_id") and step["call_id"] in answered)
         ]
 
@@ -363,8 +363,8 @@ class OpenAIResponsesDecoder:
         item, events = self._output.words(value, kind)
         yield from events
         part = item.part(name, _index(value, name), part_kind)
-        if logprobs := value.get("logprobs"):
-            part.logprobs.extend(logprobs)
+        if isinstance(logprobs := value.get("logprobs"), list):
+            part.logprobs += logprobs
         if piece:
             yield from item.say(part, piece)
             self._said = self._said or kind == "message"

@@ -53,7 +53,7 @@ class Item:
 
     def may_be(self, item: dict[str, Any]) -> bool:
         """Whether *item* may be this one, said again."""
-        return bool(self.kind == item.get("type"))
+        return self.kind == str(item.get("type"))
 
     @property
     def cut(self) -> bool:
@@ -89,11 +89,19 @@ class Words(Item):
             yield from self._tell(self.skeleton())
 
     def part(self, name: str, index: int, kind: str) -> Part:
-        """Give the part there, opening it if it is new."""
+        """
+        Give the part there, opening it if it is new.
+
+        Where another speaks there, of another channel, it is the last of its
+        own; where one stands there that says nothing, it takes its place.
+        """
         parts = self._parts.setdefault(name, {})
+        channel = CHANNELS.get((self.kind, name, kind), "")
         part = parts.get(index)
-        if part is None:
-            channel = CHANNELS.get((self.kind, name, kind), "")
+        if part is not None and part.starts and part.channel != channel:
+            index = next((i for i, p in parts.items() if p.channel == channel), max(parts) + 1)
+            part = parts.get(index)
+        if part is None or part.channel != channel:
             tell = TELLERS.get((channel, name), TELLERS["text", "content"])
             part = parts[index] = Part(kind, channel, tell)
         return part
@@ -128,7 +136,8 @@ class Words(Item):
         for rest in missing(part, said.get(field)):
             yield from self.say(part, rest)
         annotations = said.get("annotations")
-        for citation in (annotations or ())[len(part.citations) :]:
+        annotations = annotations if isinstance(annotations, list) else []
+        for citation in annotations[len(part.citations) :]:
             if isinstance(citation, dict):
                 yield part.cite(citation)
 

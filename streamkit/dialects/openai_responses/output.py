@@ -74,7 +74,8 @@ class Output:
         An empty one says nothing (ChatGPT's Codex backend): what came before
         counts. Items that another leaves out are no part of the answer.
         """
-        items = [item for item in output or () if isinstance(item, dict)]
+        output = output if isinstance(output, list) else []
+        items = [item for item in output if isinstance(item, dict)]
         named = [self._named(item) for item in items]
         seen = {known.number for known in named if known is not None}
         for index, item in enumerate(items):
@@ -185,4 +186,4 @@ def _key(value: Any) -> str:
 
 def _call_id(item: dict[str, Any]) -> Any:
     """Give the id of a call that is the caller's: a result has its call's."""
-    return item.get("call_id") if item.get("type") in CALLS else None
+    return item.get("call_id") if str(item.get("type")) in CALLS else None

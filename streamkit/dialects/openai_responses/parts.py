@@ -72,7 +72,7 @@ class Part:
         """Give the part; of words that can be cut out of what was told only where they stand."""
         if not self.channel:
             return self.fields
-        own = {"type": self.kind, **self.fields}
+        own = {**self.fields, "type": self.kind}
         if not self.whole:
             own |= {"annotations": list(self.citations)} if self.kind == "output_text" else {}
             own |= {"logprobs": list(self.logprobs)} if self.logprobs else {}
