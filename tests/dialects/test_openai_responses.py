@@ -1,6 +1,7 @@
 """The dialect openai-responses: how it asks, reads and judges."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -170,7 +171,7 @@ def test_a_refusal():
 def test_annotations_are_citations():
     """Each is told once, whether it came on the way or only in the whole part."""
     one, two = {"type": "url_citation", "url": "u"}, {"type": "file_citation", "file_id": "f"}
-    item = message(text_part("Hi", annotations=[one, two]))
+    item = message(text_part("Hi", annotations=[one, two, "odd"]))
     note = event(
         "output_text.annotation.added",
         item_id="msg_1",
@@ -401,23 +402,18 @@ def test_nonsense_is_the_providers_fault(stream):
     decoder, events = DIALECT.decoder(), []
     for value in stream:
         try:
-            for told in decoder.feed(frame(value, "message")):
-                events.append(told)
+            events.extend(decoder.feed(frame(value, "message")))
         except ProviderError:
             break
     json.dumps(raw_of(events))
     encoder = DIALECT.encoder()
     for told in accumulated(events):
         encoder.encode(told)
-    try:
+    with suppress(ProviderError):
         decoder.eof()
-    except ProviderError:
-        pass
     for value in stream:
-        try:
+        with suppress(ProviderError):
             DIALECT.read_buffered(value.get("response", value))
-        except ProviderError:
-            pass
 
 
 # -- how it judges
@@ -611,15 +607,44 @@ def test_an_answer_that_broke_off_has_what_came():
     )
     assert [reasoning("S"), message("He")] == raw_of(begun)["output"]
     assert "in_progress" == raw_of(begun)["status"]
+    running = decoded(created(), added(search(status="searching")))
+    assert [search(status="searching")] == raw_of(running)["output"]
     refused = [RefusalDelta("No"), TextDelta("a"), ReasoningDelta("b", 0, "reasoning")]
     thought, spoken = raw_of(refused)["output"]
     assert [{"type": "summary_text", "text": "b"}] == thought["summary"]
     assert ["output_text", "refusal"] == sorted(part["type"] for part in spoken["content"])
 
 
+def test_reasoning_that_is_in_no_item_gets_one():
+    """Of the model's own words; a refusal too."""
+    thought, spoken = raw_of([RefusalDelta("No."), ReasoningDelta("hm"), Finished(0, "length")])[
+        "output"
+    ]
+    assert [{"type": "reasoning_text", "text": "hm"}] == thought["content"]
+    assert [{"type": "refusal", "refusal": "No."}] == spoken["content"]
+
+
+def test_a_strangers_word_is_a_status():
+    """Where nobody said one in this API's words."""
+    cut = raw_of([TextDelta("He"), Finished(0, "length")])
+    assert ("incomplete", {"reason": "max_output_tokens"}) == (
+        cut["status"],
+        cut["incomplete_details"],
+    )
+    assert "completed" == raw_of([TextDelta("Hi"), Finished(0, "stop")])["status"]
+
+
+def test_text_behind_what_was_said_otherwise():
+    """Is in no part: the provider's own words are the answer's."""
+    events = streamed(created(), added(message()), delta("Ho"), done(message("Hi")), completed())
+    events.insert(-1, TextDelta("!"))
+    assert [message("Hi")] == raw_of(events)["output"]
+
+
 def test_a_call_of_another_api_is_an_item():
     """Behind those whose place was told."""
-    raw = raw_of([ToolCallStarted(0, "c", "f"), ToolCallDelta(0, "{}")])
+    step = StepStarted("inference", "s")
+    raw = raw_of([step, ToolCallStarted(0, "c", "f"), ToolCallDelta(0, "{}")])
     assert [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}] == raw[
         "output"
     ]

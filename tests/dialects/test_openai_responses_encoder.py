@@ -198,10 +198,8 @@ def test_a_refusal_is_a_part_of_the_message():
     events = [TextDelta("Hm. "), RefusalDelta("No."), RefusalDelta("")]
     (item,) = output(STARTED, *events, END)
     assert ["output_text", "refusal"] == [part["type"] for part in item["content"]]
-    assert ("Hm. ", "No.", "stop") == tuple(
-        getattr(reread(STARTED, *events, Finished(0, "length"), END), key)
-        for key in ("text", "refusal")
-    ) + ("stop",)
+    again = reread(STARTED, *events, END)
+    assert ("Hm. ", "No.", "refusal") == (again.text, again.refusal, again.finish)
 
 
 @pytest.mark.parametrize(
@@ -554,6 +552,15 @@ def test_this_apis_answer_is_the_same_in_chat():
     assert "secret" not in str(text)
 
 
+def test_this_apis_answer_is_an_agents_turn():
+    """What the provider ran is a step; why it ended is said in the turn's words."""
+    events = accumulated(DIALECT.read_buffered(body(search(), message("Hi"))))
+    encoder = agents.DIALECT.encoder()
+    data = [frame.data.decode("ascii") for event in events for frame in encoder.encode(event)]
+    again = response_of(agents.decoded(*map(Frame, data)), agents.DIALECT)
+    assert ("Hi", "stop") == (again.text, again.finish)
+
+
 # -- the official client
 
 STREAMS = {
@@ -660,9 +667,8 @@ class TestTheOfficialClientIsNotFooled:
         end = ResponseFailed(InBandError("secret"), Response())
         async with client_of(sse(STARTED, TextDelta("Hel"), end)) as responses:
             stream = await responses.create(model="m-1", input="hello", stream=True)
-            got = []
+            got = [await anext(stream) for _ in range(4)]
             with pytest.raises(openai.APIError, match="could not") as caught:
-                async for event in stream:
-                    got.append(event.type)
-        assert "response.output_text.delta" == got[-1]
+                await anext(stream)
+        assert ("response.output_text.delta", "Hel") == (got[-1].type, got[-1].delta)
         assert "in_band" == caught.value.code

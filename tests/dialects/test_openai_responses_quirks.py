@@ -225,6 +225,15 @@ def test_another_call_id_is_another_call():
     assert two == raw_of(events)["output"]
 
 
+def test_a_calls_own_id_may_change():
+    """Quirk 85: its item or its place says that it is the same; the first id is the call's."""
+    for last in (call("{}", call_id=""), call("{}", call_id="call_9"), call("{}", "x", "call_9")):
+        stream = [created(), *called("{}")[:-1], done(last)]
+        response = response_of(streamed(*stream, completed()))
+        assert ["call_1"] == [told.id for told in response.tool_calls]
+        assert [{**last, "call_id": last["call_id"] or "call_1"}] == response.raw["output"]
+
+
 def test_arguments_may_come_without_deltas():
     """Quirk 86: in their last event, in the whole item, or only in the whole answer."""
     begun, whole = added(call("")), call('{"a":1}')
@@ -269,8 +278,11 @@ def test_lost_arguments_are_not_made_up_for():
     """Quirk 87: pieces that add up to another call than the whole one break the stream."""
     for stream in (
         [added(call("")), arguments_delta('{"a":2}'), done(call('{"a":12}'))],
-        [added(custom("")), arguments_delta("ac", 0, "ctc_1", "custom_tool_call_input")]
-        + [whole_call("abc", 0, "ctc_1", "custom_tool_call_input")],
+        [
+            added(custom("")),
+            arguments_delta("ac", 0, "ctc_1", "custom_tool_call_input"),
+            whole_call("abc", 0, "ctc_1", "custom_tool_call_input"),
+        ],
     ):
         with pytest.raises(MalformedStream, match="pieces were lost"):
             streamed(created(), *stream)
@@ -389,7 +401,7 @@ def test_a_whole_text_may_be_another():
 
 
 def test_a_stream_may_begin_in_its_midst():
-    """Quirk 90: resumed, it has no beginning; what comes is told, the answer is whole in the end."""
+    """Quirk 90: resumed, it has no beginning; the answer is whole in the end."""
     output = [message("Hello"), call('{"a":1}', status="completed")]
     stream = [delta("lo"), done(output[0]), arguments_delta('{"a":1}', 1), done(output[1], 1)]
     events = streamed(*stream, completed(*output))

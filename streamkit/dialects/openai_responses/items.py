@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Final
 
@@ -29,7 +30,7 @@ _ACTS: Final = frozenset({"mcp_call"})
 
 
 @attrs.define(eq=False)
-class Item:
+class Item(ABC):
     """One item, as far as it came."""
 
     number: int
@@ -38,10 +39,11 @@ class Item:
     whole: bool = attrs.field(default=False, init=False)
     """Whether its end was told."""
 
+    @abstractmethod
     def start(self, item: dict[str, Any]) -> Iterable[Event]:
         """Tell that it began."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, item: dict[str, Any] | None) -> Iterable[Event]:
         """
         Tell what was not told yet, and that it is whole; said again, what is new.
@@ -49,7 +51,6 @@ class Item:
         Args:
             item: all of it; None where the provider never said it whole.
         """
-        raise NotImplementedError
 
     def may_be(self, item: dict[str, Any]) -> bool:
         """Whether *item* may be this one, said again."""
@@ -241,7 +242,7 @@ class Call(Item):
         late |= {} if self._name else {"name": name}
         self._id, self._name = self._id or id_, self._name or name
         known = self._beside(item)
-        if id_ != self._id:
+        if id_ and id_ != self._id:
             known["call_id"] = id_
         news = {k: v for k, v in known.items() if k not in self._known or self._known[k] != v}
         yield from self.settle(item.get(CALLS[self.kind]))
@@ -251,9 +252,10 @@ class Call(Item):
         self.whole = True
 
     def may_be(self, item: dict[str, Any]) -> bool:
-        """Whether *item* may be this one, said again: not with another call's id."""
-        same = not self._id or not item.get("call_id") or self._id == item["call_id"]
-        return same and super().may_be(item)
+        """Whether *item* may be this one, said again: with its call's id, or before its end."""
+        id_, name = item.get("call_id"), item.get("name")
+        same = not self._id or not id_ or self._id == id_
+        return super().may_be(item) and (same or (not self.whole and self._name == name))
 
     @property
     def cut(self) -> bool:

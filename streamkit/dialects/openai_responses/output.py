@@ -24,7 +24,7 @@ class Output:
     again is found by its call id, too. What names none of these is about the
     last of its kind.
 
-    Source: docs/reference/quirks.md, 88 and 89.
+    Source: docs/reference/quirks.md, 85 and 88.
     """
 
     items: list[Item] = attrs.field(factory=list, init=False)
@@ -53,10 +53,7 @@ class Output:
 
     def added(self, item: dict[str, Any], index: Any) -> Iterable[Event]:
         """Take an item that begins; nothing where it did already."""
-        known = self._by_id.get(_key(item.get("id"))) or self._by_call.get(_key(_call_id(item)))
-        if known is not None and known.may_be(item):
-            return ()
-        return self._open(item, index)[1]
+        return () if self._named(item) is not None else self._open(item, index)[1]
 
     def done(self, item: dict[str, Any], index: Any) -> Iterator[Event]:
         """Take an item that is whole; one never heard of begins with it."""
@@ -121,7 +118,7 @@ class Output:
             self._by_id.get(_key(item.get("id"))),
             self._by_call.get(_key(_call_id(item))),
         ):
-            if known is not None and known.may_be(item):
+            if known is not None and known.kind == str(item.get("type")):
                 return known
         return None
 
