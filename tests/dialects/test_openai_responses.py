@@ -607,6 +607,9 @@ def test_an_answer_that_broke_off_has_what_came():
     )
     assert [reasoning("S"), message("He")] == raw_of(begun)["output"]
     assert "in_progress" == raw_of(begun)["status"]
+    parts = [summary_delta("S"), summary_delta("T", place=1), summary_delta("U", place=2)]
+    thinking = decoded(created(), added(reasoning()), *parts)
+    assert [reasoning("S", "TU")] == raw_of(thinking)["output"]
     running = decoded(created(), added(search(status="searching")))
     assert [search(status="searching")] == raw_of(running)["output"]
     refused = [RefusalDelta("No"), TextDelta("a"), ReasoningDelta("b", 0, "reasoning")]
@@ -632,6 +635,12 @@ def test_a_strangers_word_is_a_status():
         cut["incomplete_details"],
     )
     assert "completed" == raw_of([TextDelta("Hi"), Finished(0, "stop")])["status"]
+
+
+def test_a_field_may_be_called_like_an_item():
+    """It is none."""
+    response = body(message("Hi"), **{"output.x": 1})
+    assert response == raw_of(DIALECT.read_buffered(response))
 
 
 def test_text_behind_what_was_said_otherwise():

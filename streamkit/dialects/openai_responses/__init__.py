@@ -10,9 +10,10 @@ An answer is a list of items. What events say of them:
    reasoning, a summary's field is ``reasoning`` and the model's own words are
    ``reasoning_content``: what other APIs call the two.
 2. A message and a reasoning item are told as `Metadata` of the answer, under
-   ``output.N`` (*N* is their place): once when they begin, once when they are
-   whole, and between two parts. Of words that were told there is but ``told``:
-   from where to where they go in their channel (characters).
+   ``output.N`` (*N* is their place), when they begin and when they are whole; of
+   several parts each is told under ``output.N.content.M`` where the next begins.
+   Of words that were told there is but ``told``: from where to where they stand
+   in their channel (characters).
 3. Any other item is a step, its kind the item's type: the provider runs it. A
    call of an MCP server is a ``tool_execution``: it acts outside of the
    provider, and asked again would act twice.

@@ -362,11 +362,12 @@ class OpenAIResponsesDecoder:
             return
         item, events = self._output.words(value, kind)
         yield from events
-        part = item.part(name, _index(value, name), part_kind)
+        index = _index(value, name)
+        part = item.part(name, index, part_kind)
         if isinstance(logprobs := value.get("logprobs"), list):
             part.logprobs += logprobs
         if piece:
-            yield from item.say(part, piece)
+            yield from item.say(name, index, part, piece)
             self._said = self._said or kind == "message"
             self._remember(value, part.pieces, part.tell)
         yield from self._beside(value)
@@ -375,9 +376,10 @@ class OpenAIResponsesDecoder:
         kind, name, part_kind, field = _TEXTS[value["type"].rpartition(".")[0]]
         item, events = self._output.words(value, kind)
         yield from events
-        part = item.part(name, _index(value, name), part_kind)
+        index = _index(value, name)
+        part = item.part(name, index, part_kind)
         for rest in missing(part, value.get(field)):
-            yield from item.say(part, rest)
+            yield from item.say(name, index, part, rest)
         yield from self._beside(value)
 
     def _annotation(self, value: dict[str, Any]) -> Iterator[Event]:

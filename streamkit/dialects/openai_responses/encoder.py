@@ -52,7 +52,7 @@ from ..answer import CallFold
 from ..merge import merge, overlay
 from .items import CALLS
 from .parts import LISTS, words_field
-from .response import OUTPUT, usage_json
+from .response import PLACE, usage_json
 from .status import status_of
 from .writing import Calling, Running, Saying, Speech, Written, base, error_json
 
@@ -170,7 +170,7 @@ class OpenAIResponsesEncoder:
         """Take fields of the response. Those of another API are none of this one."""
         self._own = self._own or extra.get("object") == "response"
         if self._own:
-            overlay(self._fields, {k: v for k, v in extra.items() if not k.startswith(OUTPUT)})
+            overlay(self._fields, {k: v for k, v in extra.items() if not PLACE.fullmatch(k)})
 
     def _response(self, status: str, **fields: Any) -> dict[str, Any]:
         own = self._fields if self._own else self._base or base(0) | {"model": ""}
@@ -184,8 +184,19 @@ class OpenAIResponsesEncoder:
             return
         self._learn(event.extra)
         for key, skeleton in event.extra.items():
-            if key.startswith(OUTPUT) and key[len(OUTPUT) :].isdigit():
-                yield from self._item(int(key[len(OUTPUT) :]), skeleton)
+            if (place := PLACE.fullmatch(key)) is None:
+                continue
+            if place["list"]:
+                self._part(int(place["item"]), place["list"], skeleton)
+            else:
+                yield from self._item(int(place["item"]), skeleton)
+
+    def _part(self, place: int, name: str, skeleton: dict[str, Any]) -> None:
+        """Take a part that is whole, though its item is not."""
+        item = self._by_place.get(place)
+        if isinstance(item, Saying):
+            item.over.setdefault(name, []).append(skeleton)
+            self._speech = None
 
     def _item(self, place: int, skeleton: dict[str, Any]) -> Iterator[Frame]:
         """Take what the provider says of an item as a whole."""

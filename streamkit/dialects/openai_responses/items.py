@@ -71,6 +71,8 @@ class Words(Item):
     """What was last said beside its parts."""
     _parts: dict[str, dict[int, Part]] = attrs.field(factory=dict, init=False)
     """By list and index."""
+    _speaks: tuple[Part, str] | None = attrs.field(default=None, init=False)
+    """The part that began to speak last, and where it stands in the item."""
     _told: dict[str, Any] | None = attrs.field(default=None, init=False)
     """How it was last told."""
 
@@ -107,19 +109,19 @@ class Words(Item):
             part = parts[index] = Part(kind, channel, tell)
         return part
 
-    def enter(self, part: Part) -> Iterator[Event]:
-        """Let *part* speak; that others fell silent is told, for who writes them again."""
-        begins = not part.starts and any(
-            other.starts for parts in self._parts.values() for other in parts.values()
-        )
+    def enter(self, name: str, index: int, part: Part) -> Iterator[Event]:
+        """Let *part* speak; the one before it is told as whole, for who writes it again."""
+        if self._speaks is not None and not part.starts:
+            before, place = self._speaks
+            self.channels[before.channel].leave()
+            yield Metadata(None, {f"output.{self.number}.{place}": before.skeleton()})
+        if not part.starts:
+            self._speaks = part, f"{name}.{index}"
         self.channels[part.channel].enter(part)
-        if begins and (skeleton := self.skeleton()) != self._told:
-            yield from self._tell(skeleton)
-            self.channels[part.channel].enter(part)
 
-    def say(self, part: Part, words: str) -> Iterator[Event]:
-        """Tell a piece of *part*."""
-        yield from self.enter(part)
+    def say(self, name: str, index: int, part: Part, words: str) -> Iterator[Event]:
+        """Tell a piece of *part*, which stands there."""
+        yield from self.enter(name, index, part)
         part.pieces.append(words)
         yield part.tell(words)
 
@@ -135,7 +137,7 @@ class Words(Item):
         field = words_field(part.kind)
         part.fields, part.whole = {k: v for k, v in said.items() if k != field}, whole
         for rest in missing(part, said.get(field)):
-            yield from self.say(part, rest)
+            yield from self.say(name, index, part, rest)
         annotations = said.get("annotations")
         annotations = annotations if isinstance(annotations, list) else []
         for citation in annotations[len(part.citations) :]:

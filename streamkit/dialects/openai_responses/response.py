@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -11,10 +12,11 @@ from .items import CALLS
 from .parts import CHANNELS, LISTS, words_field
 from .status import status_of
 
-__all__ = ["OUTPUT", "response_of", "usage_json", "usage_of"]
+__all__ = ["PLACE", "response_of", "usage_json", "usage_of"]
 
-OUTPUT: Final = "output."
-"""What begins the key of an item among the answer's fields; its number follows."""
+PLACE: Final = re.compile(r"output\.(?P<item>\d+)(\.(?P<list>content|summary)\.\d+)?")
+"""The key of an item among the answer's fields, or of a part of one."""
+_LISTS: Final = ("content", "summary")
 _BEHIND: Final = 1 << 20
 """Where calls stand whose place was not told: behind all others."""
 _OF_EVENTS: Final = frozenset({"output_index", "item_id", "type"})
@@ -34,7 +36,7 @@ def response_of(answer: Answer) -> dict[str, Any]:
     raw: dict[str, Any] = {"id": answer.id, "object": "response", "created_at": 0}
     raw |= {"status": status, "model": answer.model}
     raw |= {"incomplete_details": {"reason": why}} if why else {}
-    raw |= {k: v for k, v in answer.extra.items() if not k.startswith(OUTPUT)}
+    raw |= {k: v for k, v in answer.extra.items() if not PLACE.fullmatch(k)}
     raw["output"] = _output(answer)
     if answer.usage is not None:
         raw["usage"] = answer.usage
@@ -74,18 +76,34 @@ def usage_json(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, A
 
 def _output(answer: Answer) -> list[dict[str, Any]]:
     items = dict(_told(answer))
-    for key, item in answer.extra.items():
-        if key.startswith(OUTPUT) and key[len(OUTPUT) :].isdigit():
-            items[int(key[len(OUTPUT) :])] = item
-    output = [_own(items[number]) for number in sorted(items) if items[number]]
-    choice = answer.choice(0)
+    parts: list[tuple[int, str, dict[str, Any]]] = []
+    for key, told in answer.extra.items():
+        if (place := PLACE.fullmatch(key)) is None:
+            continue
+        if place["list"]:
+            parts.append((int(place["item"]), place["list"], told))
+        else:
+            items[int(place["item"])] = told
+    output = {number: _own(items[number]) for number in sorted(items) if items[number]}
+    _gather(output, parts)
+    choice, listed = answer.choice(0), list(output.values())
     for channel, words in (
         ("text", choice.text),
         ("refusal", choice.refusal),
         ("reasoning", choice.reasoning),
     ):
-        _spread(channel, "".join(words), output, choice)
-    return output
+        _spread(channel, "".join(words), listed, choice)
+    return listed
+
+
+def _gather(
+    output: dict[int, dict[str, Any]], parts: list[tuple[int, str, dict[str, Any]]]
+) -> None:
+    """Put parts that were told alone into items that were not told whole."""
+    whole = {number for number, item in output.items() if any(map(item.get, _LISTS))}
+    for number, name, part in parts:
+        if number in output and number not in whole:
+            output[number].setdefault(name, []).append(dict(part))
 
 
 def _told(answer: Answer) -> Iterator[tuple[int, dict[str, Any]]]:

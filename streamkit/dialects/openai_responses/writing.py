@@ -75,6 +75,8 @@ class Saying(Written):
     """Whether no provider said it: it is over where something else begins."""
     final: bool = False
     """Whether the provider said it again, whole."""
+    over: dict[str, list[dict[str, Any]]] = attrs.field(factory=dict)
+    """By list: the parts that were said to be whole before the item was."""
     parts: list[Speech] = attrs.field(factory=list)
 
     @property
@@ -113,19 +115,17 @@ class Saying(Written):
 
     def said(self, part: Speech) -> dict[str, Any] | None:
         """Find what the provider said beside a part's words."""
-        spoken, place = self._spoken(part)
+        if self.final:
+            said = self.item.get(part.name) or ()
+            spoken = [s for s in said if isinstance(s, dict) and "told" in s]
+        else:
+            spoken = self.over.get(part.name, [])
+        place = [p for p in self.parts if p.name == part.name].index(part)
         return spoken[place] if place < len(spoken) else None
 
     def is_over(self, part: Speech) -> bool:
-        """Whether the provider told that a part fell silent, and another of its list speaks."""
-        spoken, place = self._spoken(part)
-        return place + 1 < len(spoken)
-
-    def _spoken(self, part: Speech) -> tuple[list[dict[str, Any]], int]:
-        """Give the parts of its list that speak, as the provider told them, and its place there."""
-        said = self.item.get(part.name) or ()
-        place = [p for p in self.parts if p.name == part.name].index(part)
-        return [s for s in said if isinstance(s, dict) and "told" in s], place
+        """Whether the provider told that a part is whole, and so goes on with another."""
+        return not self.final and self.said(part) is not None
 
     @staticmethod
     def _part(told: list[Speech], said: Any) -> Any:
