@@ -281,11 +281,11 @@ class OpenAIResponsesDecoder:
 
     def _learn(self, response: dict[str, Any]) -> Iterator[Event]:
         """Tell the fields of the response that are new."""
-        fields = {k: v for k, v in response.items() if k not in ("output", "usage")}
-        if "usage" in response and response["usage"] is None:
-            fields["usage"] = None
         known = self._known
-        news = {k: v for k, v in fields.items() if k not in known or known[k] != v}
+        news = {k: v for k, v in response.items() if k not in known or known[k] != v}
+        news.pop("output", None)
+        if news.get("usage") is not None:
+            del news["usage"]
         known |= news
         if not self._started:
             self._started = True

@@ -38,6 +38,8 @@ class Item(ABC):
     kind: str
     whole: bool = attrs.field(default=False, init=False)
     """Whether its end was told."""
+    said: dict[str, Any] | None = attrs.field(default=None, init=False)
+    """The whole item, as last said."""
 
     @abstractmethod
     def start(self, item: dict[str, Any]) -> Iterable[Event]:
@@ -87,9 +89,10 @@ class Words(Item):
         if item is not None:
             self._note(item)
             yield from self._settle(item)
-        if not self.whole or self.skeleton() != self._told:
+        skeleton = self.skeleton()
+        if not self.whole or skeleton != self._told:
             self.whole = True
-            yield from self._tell(self.skeleton())
+            yield from self._tell(skeleton)
 
     def part(self, name: str, index: int, kind: str) -> Part:
         """

@@ -62,7 +62,7 @@ class Output:
             known, events = self._open(item, index)
             yield from events
         self._learn(known, item)
-        yield from known.finish(item)
+        yield from self._finish(known, item)
 
     def final(self, output: Any) -> Iterator[Event]:
         """
@@ -81,7 +81,7 @@ class Output:
                 known, events = self._open(item, index)
                 yield from events
             seen.add(known.number)
-            yield from known.finish(item)
+            yield from self._finish(known, item)
         for known in self.items:
             if items and known.number not in seen:
                 yield Metadata(None, {f"output.{known.number}": {}})
@@ -111,6 +111,12 @@ class Output:
             index = event.get("output_index")
             known = self._by_index.get(index) if isinstance(index, int) else self._last(kind)
         return known if known is not None and known.kind == kind else None
+
+    @staticmethod
+    def _finish(known: Item, item: dict[str, Any]) -> Iterable[Event]:
+        """Tell that an item is whole; what was said already is not read again."""
+        said, known.said = known.said, item
+        return () if said == item and known.whole else known.finish(item)
 
     def _named(self, item: dict[str, Any]) -> Item | None:
         """Find the item of that id, or of that call's."""
