@@ -266,6 +266,15 @@ def test_arguments_may_come_with_the_beginning():
         assert ("{}",) == tuple(c.arguments for c in response.tool_calls)
 
 
+def test_an_input_may_be_whole_before_its_item():
+    """Quirk 86: nothing of it is cut, though the item has no end."""
+    kind = "custom_tool_call_input"
+    stream = [added(custom("")), arguments_delta("x = {", 0, "ctc_1", kind)]
+    stream += [whole_call("x = {", 0, "ctc_1", kind)]
+    (told,) = response_of(streamed(created(), *stream, completed())).tool_calls
+    assert "x = {" == told.arguments
+
+
 def test_a_call_may_be_named_late():
     """Quirk 86: a piece of one that never began is one of a call that is named in the end."""
     events = streamed(created(), arguments_delta("{}"), done(call("{}")), completed())
@@ -390,14 +399,21 @@ def test_text_may_come_whole():
 
 
 def test_a_whole_text_may_be_another():
-    """Quirk 89: what was told stays told, the answer's own JSON is the provider's."""
-    for whole, text in (("Hi ", "Hi "), ("Ho", "Hi"), ("", "Hi")):
+    """Quirk 89: what was told stays told; in `raw` are the provider's words, blanks apart."""
+    for whole, text in (("Hi ", "Hi "), ("Ho", "Hi"), ("", "Hi"), ("H", "Hi")):
         events = streamed(
             created(), added(message()), delta("Hi"), done(message(whole)), completed()
         )
         response = response_of(events)
         assert text == response.text
         assert [message(whole or "Hi")] == response.raw["output"]
+
+
+def test_a_whole_text_may_lack_blanks():
+    """Quirk 89: then it is what was told."""
+    pieces = [delta("\n Hi"), delta(" ")]
+    events = streamed(created(), added(message()), *pieces, done(message("Hi")), completed())
+    assert [message("\n Hi ")] == raw_of(events)["output"]
 
 
 def test_a_stream_may_begin_in_its_midst():

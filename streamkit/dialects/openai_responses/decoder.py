@@ -211,7 +211,7 @@ class OpenAIResponsesDecoder:
             value = decode(frame.data)
         except ValueError:
             raise not_json(frame.data) from None
-        if not isinstance(value, dict) or value.get("type") not in self._HANDLERS:
+        if not isinstance(value, dict) or str(value.get("type")) not in self._HANDLERS:
             return read_response(value)
         events = list(self._read(frame, (value,)))  # a stream of one event, framed as a document
         return events if events and events[-1].terminal else [*events, *self.eof()]

@@ -198,6 +198,8 @@ class Call(Item):
     """What was told beside id, name and arguments."""
     _given: Any = attrs.field(default=None, init=False)
     """The arguments it began with: all there are, or none of them."""
+    _settled: bool = attrs.field(default=False, init=False)
+    """Whether its arguments were said whole."""
 
     WHO: ClassVar[frozenset[str]] = frozenset({"type", "id", "call_id", "name"})
     """What says whose item it is."""
@@ -224,6 +226,7 @@ class Call(Item):
         Raises:
             MalformedStream: what was told is another call.
         """
+        self._settled = self._settled or arguments is not None
         final = _arguments(arguments)
         told = "".join(self.pieces)
         if final.startswith(told):
@@ -266,7 +269,7 @@ class Call(Item):
     def cut(self) -> bool:
         """Whether its arguments are the beginning of something."""
         if self.kind == "custom_tool_call":
-            return not self.whole
+            return not self._settled
         arguments = settle(self.pieces)
         return bool(arguments.strip()) and not is_json(arguments) and could_go_on(arguments)
 

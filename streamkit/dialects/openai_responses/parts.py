@@ -110,7 +110,11 @@ class Channel:
 
 
 def missing(part: Part, words: Any) -> Iterator[str]:
-    """Give what of a part's final *words* is still to be told; note them if they are others."""
+    """
+    Give what of a part's final *words* is still to be told; note them if they are others.
+
+    Blanks around them apart: what was told counts, for a stage may have changed it.
+    """
     if not isinstance(words, str) or not words:
         return
     told = "".join(part.pieces)
@@ -118,5 +122,5 @@ def missing(part: Part, words: Any) -> Iterator[str]:
     if words.startswith(told):
         if rest := words[len(told) :]:
             yield rest
-    else:
+    elif words.strip() != told.strip():
         part.said = words
