@@ -34,6 +34,7 @@ from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
 from ..in_band import find_error, not_json
 from .items import CALLS, Step
+from .names import ARGUMENTS, ENDS, KNOWN, PARTS, STATUSES, TEXTS, VARYING, WAITING, named
 from .output import Output
 from .parts import missing
 from .response import usage_of
@@ -42,54 +43,6 @@ __all__ = ["AWAITING", "OpenAIResponsesDecoder", "read_response"]
 
 AWAITING: Final = "awaiting"
 """What says, beside the finish reason, which items wait for the caller."""
-
-_ENDS: Final = {
-    "response.completed": "completed",
-    "response.incomplete": "incomplete",
-    "response.failed": "failed",
-    "response.cancelled": "cancelled",
-    "response.done": "completed",
-}
-"""The last event, and the status it means where it says none."""
-_STATUSES: Final = frozenset(_ENDS.values())
-_TEXTS: Final = {
-    "response.output_text": ("message", "content", "output_text", "text"),
-    "response.refusal": ("message", "content", "refusal", "refusal"),
-    "response.reasoning_text": ("reasoning", "content", "reasoning_text", "text"),
-    "response.reasoning": ("reasoning", "content", "reasoning_text", "text"),
-    "response.reasoning_summary_text": ("reasoning", "summary", "summary_text", "text"),
-}
-"""What comes in ``delta`` and ``done``: type of item, list, type of part, field of the whole."""
-_PARTS: Final = {
-    "response.content_part": "content",
-    "response.reasoning_part": "content",
-    "response.reasoning_summary_part": "summary",
-}
-"""What comes in ``added`` and ``done``: the list it stands in."""
-_ARGUMENTS: Final = {
-    "response.function_call_arguments": "function_call",
-    "response.custom_tool_call_input": "custom_tool_call",
-}
-"""What comes in ``delta`` and ``done``: the type of item."""
-_WAITING: Final = frozenset(
-    {"mcp_approval_request", "computer_call", "local_shell_call", "shell_call", "apply_patch_call"}
-)
-"""Items that wait for the caller, unless the answer has their output."""
-_VARYING: Final = ("delta", "sequence_number", "obfuscation")
-"""Fields of an event that are new each time; padding, and a number, say nothing."""
-_KNOWN: Final = frozenset(
-    {
-        *("type", "response", "item", "part", "annotation", "error", "logprobs", "text"),
-        *("refusal", "arguments", "input", "item_id", "output_index", "content_index"),
-        *("summary_index", "annotation_index", "call_id", "name", *_VARYING),
-    }
-)
-"""Fields of an event that are read, or name what it is about."""
-
-
-def _names(events: Iterable[str], *phases: str) -> Iterator[str]:
-    """Name the events of these phases."""
-    return (f"{event}.{phase}" for event in events for phase in phases)
 
 
 def read_response(body: Any) -> Sequence[Event]:
@@ -274,9 +227,9 @@ class OpenAIResponsesDecoder:
 
     def _terminal(self, value: dict[str, Any]) -> Iterator[Event]:
         response = value["response"] if isinstance(value.get("response"), dict) else {}
-        odd = {k: v for k, v in value.items() if k not in _KNOWN and k not in response}
+        odd = {k: v for k, v in value.items() if k not in KNOWN and k not in response}
         yield from self._learn(response | odd)
-        yield from self._end(response, _ENDS[value["type"]])
+        yield from self._end(response, ENDS[value["type"]])
         yield from self.eof()
 
     def _learn(self, response: dict[str, Any]) -> Iterator[Event]:
@@ -299,7 +252,7 @@ class OpenAIResponsesDecoder:
         yield from self._output.final(response.get("output"))
         yield from _usage(response)
         status = response.get("status")
-        status = status if isinstance(status, str) and status in _STATUSES else meant
+        status = status if isinstance(status, str) and status in STATUSES else meant
         if status == "failed":
             error = find_error({"type": "response.failed", "response": response})
             yield from self._fail(error or InBandError("the response failed"))
@@ -323,7 +276,7 @@ class OpenAIResponsesDecoder:
         return [
             str(step.get("id") or step.get("call_id") or "")
             for step in steps
-            if str(step.get("type")) in _WAITING
+            if str(step.get("type")) in WAITING
             and not (step.get("call_id") and step["call_id"] in answered)
         ]
 
@@ -346,7 +299,7 @@ class OpenAIResponsesDecoder:
     def _part(self, value: dict[str, Any]) -> Iterator[Event]:
         """Read a part that begins, or is whole."""
         event, _, phase = value["type"].rpartition(".")
-        said, name = value.get("part"), _PARTS[event]
+        said, name = value.get("part"), PARTS[event]
         if isinstance(said, dict):
             kind = "reasoning" if _is_reasoning(said) else "message"
             item, events = self._output.words(value, kind)
@@ -355,7 +308,7 @@ class OpenAIResponsesDecoder:
         yield from self._beside(value)
 
     def _text_delta(self, value: dict[str, Any]) -> Iterator[Event]:
-        kind, name, part_kind, _ = _TEXTS[value["type"].rpartition(".")[0]]
+        kind, name, part_kind, _ = TEXTS[value["type"].rpartition(".")[0]]
         piece = value.get("delta")
         if not isinstance(piece, str):
             yield Unknown(value)
@@ -373,7 +326,7 @@ class OpenAIResponsesDecoder:
         yield from self._beside(value)
 
     def _text_done(self, value: dict[str, Any]) -> Iterator[Event]:
-        kind, name, part_kind, field = _TEXTS[value["type"].rpartition(".")[0]]
+        kind, name, part_kind, field = TEXTS[value["type"].rpartition(".")[0]]
         item, events = self._output.words(value, kind)
         yield from events
         index = _index(value, name)
@@ -397,7 +350,7 @@ class OpenAIResponsesDecoder:
         if not isinstance(piece, str):
             yield Unknown(value)
             return
-        call, events = self._output.call(value, _ARGUMENTS[value["type"].rpartition(".")[0]])
+        call, events = self._output.call(value, ARGUMENTS[value["type"].rpartition(".")[0]])
         yield from events
         if piece:
             yield call.grow(piece)
@@ -405,7 +358,7 @@ class OpenAIResponsesDecoder:
         yield from self._beside(value)
 
     def _arguments_done(self, value: dict[str, Any]) -> Iterator[Event]:
-        kind = _ARGUMENTS[value["type"].rpartition(".")[0]]
+        kind = ARGUMENTS[value["type"].rpartition(".")[0]]
         call, events = self._output.call(value, kind)
         yield from events
         yield from call.settle(value.get(CALLS[kind]))
@@ -413,8 +366,8 @@ class OpenAIResponsesDecoder:
 
     def _beside(self, value: dict[str, Any]) -> Iterator[Event]:
         """Tell the fields of an event that nobody knows, where they are new."""
-        if not value.keys() <= _KNOWN:
-            odd = {k: v for k, v in value.items() if k not in _KNOWN and self._odd.get(k) != v}
+        if not value.keys() <= KNOWN:
+            odd = {k: v for k, v in value.items() if k not in KNOWN and self._odd.get(k) != v}
             self._odd |= odd
             if odd:
                 yield Metadata(0, odd)
@@ -426,7 +379,7 @@ class OpenAIResponsesDecoder:
         if value.get("logprobs"):
             return  # they are new each time
         self._rotating = self._rotating or not self._output.knows(value.get("item_id"))
-        varying = (*_VARYING, "item_id") if self._rotating else _VARYING
+        varying = (*VARYING, "item_id") if self._rotating else VARYING
         self._head = {k: v for k, v in value.items() if k not in varying}
         self._pieces, self._tell = pieces, tell
 
@@ -436,15 +389,15 @@ class OpenAIResponsesDecoder:
         "response.created": _lifecycle,
         "response.queued": _lifecycle,
         "response.in_progress": _lifecycle,
-        **dict.fromkeys(_ENDS, _terminal),
+        **dict.fromkeys(ENDS, _terminal),
         "response.output_item.added": _item_added,
         "response.output_item.done": _item_done,
-        **dict.fromkeys(_names(_PARTS, "added", "done"), _part),
-        **dict.fromkeys(_names(_TEXTS, "delta"), _text_delta),
-        **dict.fromkeys(_names(_TEXTS, "done"), _text_done),
+        **dict.fromkeys(named(PARTS, "added", "done"), _part),
+        **dict.fromkeys(named(TEXTS, "delta"), _text_delta),
+        **dict.fromkeys(named(TEXTS, "done"), _text_done),
         "response.output_text.annotation.added": _annotation,
-        **dict.fromkeys(_names(_ARGUMENTS, "delta"), _arguments_delta),
-        **dict.fromkeys(_names(_ARGUMENTS, "done"), _arguments_done),
+        **dict.fromkeys(named(ARGUMENTS, "delta"), _arguments_delta),
+        **dict.fromkeys(named(ARGUMENTS, "done"), _arguments_done),
     }
 
 

@@ -51,6 +51,7 @@ from ...framing import Frame, encode_ascii
 from ..answer import CallFold
 from ..merge import merge, overlay
 from .items import CALLS
+from .names import CALLED, SPEECH
 from .parts import LISTS, words_field
 from .response import PLACE, usage_json
 from .status import status_of
@@ -59,25 +60,6 @@ from .writing import Calling, Running, Saying, Speech, Written, base, error_json
 __all__ = ["OpenAIResponsesEncoder"]
 
 _TEXT: Final = "response.output_text"
-_SPEECH: Final = {
-    ("content", "output_text"): (_TEXT, "response.content_part", "content_index"),
-    ("content", "refusal"): ("response.refusal", "response.content_part", "content_index"),
-    ("content", "reasoning_text"): (
-        "response.reasoning_text",
-        "response.content_part",
-        "content_index",
-    ),
-    ("summary", "summary_text"): (
-        "response.reasoning_summary_text",
-        "response.reasoning_summary_part",
-        "summary_index",
-    ),
-}
-"""By list and type of part: the events of its words, of the part, and the field of its place."""
-_ARGUMENTS: Final = {
-    "function_call": "response.function_call_arguments",
-    "custom_tool_call": "response.custom_tool_call_input",
-}
 _IDS: Final = {
     "message": "msg_",
     "reasoning": "rs_",
@@ -268,7 +250,7 @@ class OpenAIResponsesEncoder:
         part.pieces.append(words)
         between = self._between(item, part)
         self._speech = (part, between) if kind == "output_text" else None
-        yield self._piece(between, words, _SPEECH[name, kind][0])
+        yield self._piece(between, words, SPEECH[name, kind][0])
 
     def _speaker(self, kind: str) -> Saying | None:
         """Find the item of that kind that is being told."""
@@ -288,7 +270,7 @@ class OpenAIResponsesEncoder:
 
     def _speak(self, item: Saying, part: Speech) -> Iterator[Frame]:
         """Tell that a part begins."""
-        _, event, place = _SPEECH[part.name, part.kind]
+        _, event, place = SPEECH[part.name, part.kind]
         empty: dict[str, Any] = {"type": part.kind, words_field(part.kind): ""}
         if part.kind == "output_text":
             empty |= {"annotations": [], "logprobs": []}
@@ -302,7 +284,7 @@ class OpenAIResponsesEncoder:
     def _fall_silent(self, item: Saying, part: Speech) -> Iterator[Frame]:
         """Tell that a part is whole."""
         part.closed, self._speech = True, None
-        words, event, place = _SPEECH[part.name, part.kind]
+        words, event, place = SPEECH[part.name, part.kind]
         where = {"item_id": item.id, "output_index": item.index, place: part.index}
         whole, field = part.json(item.said(part)), words_field(part.kind)
         done = {field: whole[field]}
@@ -316,7 +298,7 @@ class OpenAIResponsesEncoder:
         where = {
             "item_id": item.id,
             "output_index": item.index,
-            _SPEECH[part.name, part.kind][2]: part.index,
+            SPEECH[part.name, part.kind][2]: part.index,
         }
         if part.kind == "output_text":
             where["logprobs"] = []
@@ -378,7 +360,7 @@ class OpenAIResponsesEncoder:
             yield self._argue(call, "".join(fold.fragments))
 
     def _argue(self, call: Calling, arguments: str) -> Frame:
-        event = f"{_ARGUMENTS[call.kind]}.delta"
+        event = f"{CALLED[call.kind]}.delta"
         return self._event(event, item_id=call.id, output_index=call.index, delta=arguments)
 
     def _called(self, event: ToolCallCompleted) -> Iterator[Frame]:
@@ -399,7 +381,7 @@ class OpenAIResponsesEncoder:
                 field = CALLS[call.kind]
                 done = {field: call.json()[field]}
                 where = {"item_id": call.id, "output_index": call.index}
-                yield self._event(f"{_ARGUMENTS[call.kind]}.done", **where, **done)
+                yield self._event(f"{CALLED[call.kind]}.done", **where, **done)
             elif "status" not in call.fold.extra:
                 call.item["status"] = "incomplete"
             yield from self._close(call)
