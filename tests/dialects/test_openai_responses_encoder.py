@@ -441,7 +441,7 @@ def test_an_item_may_get_other_fields_at_the_end():
         StepStarted("web_search_call", "ws_1", 0, step),
         StepCompleted("web_search_call", "ws_1", 0, {**step, "item": search()}),
         Metadata(None, {"output.0": fuller}),
-        Metadata(None, {"output.7": {"type": "what"}}),
+        Metadata(None, {"output.7": {"type": "what"}, "output.7.content.0": {}}),
         END,
     ]
     assert [{**fuller, "id": "ws_1"}] == output(*events)

@@ -412,8 +412,9 @@ def test_a_whole_text_may_be_another():
 def test_a_whole_text_may_lack_blanks():
     """Quirk 89: then it is what was told."""
     pieces = [delta("\n Hi"), delta(" ")]
-    events = streamed(created(), added(message()), *pieces, done(message("Hi")), completed())
-    assert [message("\n Hi ")] == raw_of(events)["output"]
+    for last in ([], [message("\nHi")]):
+        stream = [created(), added(message()), *pieces, done(message("Hi")), completed(*last)]
+        assert [message("\n Hi ")] == raw_of(streamed(*stream))["output"]
 
 
 def test_a_stream_may_begin_in_its_midst():

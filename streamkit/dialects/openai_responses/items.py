@@ -304,13 +304,12 @@ class Step(Item):
 
     def finish(self, item: dict[str, Any] | None) -> Iterable[Event]:
         """Tell how it ended; where it ended in another way, that."""
-        again, item = self.whole, self.told if item is None else item
-        news = item != self.told
-        self.whole, self.told = True, item
-        if not again:
+        again, self.whole = self.whole, True
+        self.told = self.told if item is None else item
+        if again:
+            yield Metadata(None, {f"output.{self.number}": self.told})
+        else:
             yield StepCompleted(self.step, self._id, 0, self._extra())
-        elif news:
-            yield Metadata(None, {f"output.{self.number}": item})
 
     def _extra(self) -> dict[str, Any]:
         return {"output_index": self.number, "item": self.told}
