@@ -123,7 +123,7 @@ def test_an_unknown_dialect_says_what_there_is(registered):
     assert (
         "expected a registered dialect or 'package.module:factory'; got 'chat'; registered here: "
         "gemini, house-chat, made-chat; built in: anthropic-messages, gemini, llama-stack-turn, "
-        "openai-chat"
+        "openai-chat, openai-responses"
     ) == str(raised.value)
 
 

@@ -21,6 +21,7 @@ from .gemini import Gemini, GeminiEncoder
 from .in_band import find_error, read_error
 from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
 from .openai_chat import OpenAIChat, OpenAIChatEncoder
+from .openai_responses import OpenAIResponses, OpenAIResponsesEncoder
 
 __all__ = [
     "Answer",
@@ -38,6 +39,8 @@ __all__ = [
     "LlamaStackTurnEncoder",
     "OpenAIChat",
     "OpenAIChatEncoder",
+    "OpenAIResponses",
+    "OpenAIResponsesEncoder",
     "PartMark",
     "StepFold",
     "find_error",
@@ -50,6 +53,7 @@ _DIALECTS: dict[str, Callable[[], Dialect]] = {
     Gemini.name: Gemini,
     LlamaStackTurn.name: LlamaStackTurn,
     OpenAIChat.name: OpenAIChat,
+    OpenAIResponses.name: OpenAIResponses,
 }
 
 

@@ -276,7 +276,9 @@ def _fold_result(answer: Answer, event: ToolResult) -> None:
 def _fold_step_started(answer: Answer, event: StepStarted) -> None:
     choice = answer.choice(event.choice)
     texts, calls = len(choice.text), len(choice.calls)
-    answer.steps.append(StepFold(event.step, event.id, range(texts, texts), range(calls, calls)))
+    step = StepFold(event.step, event.id, range(texts, texts), range(calls, calls))
+    step.extra = event.extra or {}
+    answer.steps.append(step)
 
 
 def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
@@ -286,7 +288,7 @@ def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
             step.texts = range(step.texts.start, len(choice.text))
             step.calls = range(step.calls.start, len(choice.calls))
             step.completed = True
-            step.extra = event.extra or {}
+            step.extra = event.extra or {}  # in place of what it began with
             return
 
 
