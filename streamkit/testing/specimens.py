@@ -270,6 +270,7 @@ def _inner(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _spaceless(value: Any) -> str:
-    """Write a value; how the JSON in a text is spaced says nothing."""
-    text = json.dumps(value, sort_keys=True)
+    """Write a value; how the JSON in a text is spaced says nothing, nor does the dot of 1.0."""
+    same = int(value) if isinstance(value, float) and value.is_integer() else value
+    text = json.dumps(same, sort_keys=True)
     return re.sub(r"\s+", "", text)

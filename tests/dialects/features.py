@@ -38,11 +38,26 @@ from streamkit.framing import Frame
 from streamkit.response import Response
 from streamkit.testing.specimens import REQUEST, SPECIMENS, accumulated, answer_of, leaves
 
-from . import test_gemini, test_openai_round_trip
+from . import (
+    test_anthropic_round_trip,
+    test_gemini,
+    test_llama_stack_turn_twin,
+    test_openai_responses_round_trip,
+    test_openai_round_trip,
+)
 
 PAGE: Final = Path(__file__).parents[2] / "docs/reference/dialects.md"
-BODIES: Final = {"gemini": test_gemini.BODIES, "openai-chat": test_openai_round_trip.BODIES}
-"""Bodies of an API; of one that has none here only what it writes is read."""
+BODIES: Final = {
+    "anthropic-messages": test_anthropic_round_trip.BODIES,
+    "gemini": test_gemini.BODIES,
+    "llama-stack-turn": {
+        name: test_llama_stack_turn_twin.as_json(turn)
+        for name, turn in test_llama_stack_turn_twin.TURNS.items()
+    },
+    "openai-chat": test_openai_round_trip.BODIES,
+    "openai-responses": test_openai_responses_round_trip.BODIES,
+}
+"""Bodies of each API."""
 BEGIN, END = "<!-- begin: generated -->", "<!-- end: generated -->"
 NO = "no"
 CHAT = OpenAIChat()
@@ -78,7 +93,7 @@ class Probe:
 
     def __init__(self, name):
         self.dialect = get_dialect(name)
-        self.bodies = BODIES.get(name, {})
+        self.bodies = BODIES[name]
 
     def frames(self, script):
         """What *script* is told as, each frame with the number of its event."""

@@ -5,7 +5,7 @@ import json
 import attrs
 import pytest
 
-from streamkit.dialects import HttpCall, OpenAIChat
+from streamkit.dialects import _DIALECTS, HttpCall, OpenAIChat
 from streamkit.errors import MisuseError, TruncatedStream
 from streamkit.events import (
     Finished,
@@ -23,28 +23,30 @@ from streamkit.events import (
 from streamkit.framing import Frame
 from streamkit.response import Choice, Response, ToolCall, Usage
 from streamkit.testing import ConformanceError, check_dialect
-from streamkit.testing.specimens import unlike
+from streamkit.testing.specimens import leaves, unlike
 
-from ..dialects import test_gemini, test_openai_round_trip
+from ..dialects.features import BODIES
 
 CHATS = {
     name: body
-    for name, body in test_openai_round_trip.BODIES.items()
+    for name, body in BODIES["openai-chat"].items()
     if name != "two reasonings"  # told behind the text, the second would be read as reasoning
 }
 OF_THE_HOUSE = {
-    "openai-chat": ({}, CHATS),
-    "gemini": ({"unsaid": ["refusal"]}, test_gemini.BODIES),
-    "llama-stack-turn": ({"unsaid": ["refusal", "content_filter", "tool_calls"]}, {}),
+    "anthropic-messages": ["content_filter"],
+    "gemini": ["refusal"],
+    "llama-stack-turn": ["refusal", "content_filter", "tool_calls"],
+    "openai-chat": [],
+    "openai-responses": [],
 }
-"""What each has no word for, and bodies of its API."""
+"""The ends that each has no word for."""
 
 
-@pytest.mark.parametrize("name", OF_THE_HOUSE)
+@pytest.mark.parametrize("name", sorted(_DIALECTS))
 def test_the_dialects_of_the_house_keep_the_rules(name):
     """Each of them, with bodies that have every field there is."""
-    settings, bodies = OF_THE_HOUSE[name]
-    assert None is check_dialect(name, bodies=bodies.values(), **settings)
+    bodies = CHATS if name == "openai-chat" else BODIES[name]
+    assert None is check_dialect(name, bodies=bodies.values(), unsaid=OF_THE_HOUSE[name])
 
 
 @pytest.mark.anyio
@@ -420,7 +422,7 @@ def test_what_breaks_a_rule_is_found(dialect, rule):
 
 def test_a_body_that_loses_a_field_is_found():
     """The error names the field."""
-    body = {**test_openai_round_trip.BODIES["text"], "odd": {"deep": [1]}}
+    body = {**CHATS["text"], "odd": {"deep": [1]}}
 
     def forgetful(_self, answer):
         return {key: value for key, value in REAL.response(answer).items() if key != "odd"}
@@ -434,12 +436,12 @@ def test_what_only_a_body_has_is_checked_too():
     lossy = loses(UsageReported)
     assert None is check_dialect(lossy)
     with pytest.raises(ConformanceError, match=r"field by field: expected the usage"):
-        check_dialect(lossy, bodies=[test_openai_round_trip.BODIES["text"]])
+        check_dialect(lossy, bodies=[CHATS["text"]])
 
 
 def test_a_body_that_is_taken_apart_is_found():
     """Also one that was given."""
-    body = test_openai_round_trip.BODIES["text"]
+    body = CHATS["text"]
     check = asking(
         read_buffered=lambda _self, body: (
             taking_apart(_self, body) if "usage" in body else REAL.read_buffered(body)
@@ -469,3 +471,9 @@ def test_what_is_checked_with_is_said():
     """Which answer, or which body."""
     with pytest.raises(ConformanceError, match=r"\(checked with: text\)$"):
         check_dialect(loses(TextDelta))
+
+
+def test_a_number_may_be_written_in_two_ways():
+    """With a dot and without; what is true is no number."""
+    assert leaves({"a": [1.0, 1.5]}) == leaves({"a": [1.5, 1]})
+    assert leaves({"a": True}) != leaves({"a": 1})
