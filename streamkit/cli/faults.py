@@ -31,6 +31,7 @@ _ASKED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "anthropic-messages": ("", {"model": "demo-1", "max_tokens": 100, "messages": _QUESTION}),
     "gemini": ("/v1", {"model": "demo-1", "contents": [{"parts": [{"text": "Hello?"}]}]}),
     "llama-stack-turn": ("", {"agent_id": "a-1", "session_id": "s-1", "messages": _QUESTION}),
+    "openai-responses": ("/v1", {"model": "demo-1", "input": "Hello?"}),
 }
 """By dialect: the base URL's path and a request, where they are not the usual ones."""
 _USUAL: Final = ("/v1", {"model": "demo-1", "messages": _QUESTION})

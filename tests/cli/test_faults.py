@@ -122,7 +122,13 @@ def test_a_client_is_cut_off_by_default():
         assert "dialect   openai-chat" == provider.head[1]
 
 
-APIS = {"openai-chat": "/v1/", "llama-stack-turn": "/v1/agents/", "gemini": "/v1/models/"}
+APIS = {
+    "anthropic-messages": "/v1/messages",
+    "gemini": "/v1/models/",
+    "llama-stack-turn": "/v1/agents/",
+    "openai-chat": "/v1/chat/completions",
+    "openai-responses": "/v1/responses",
+}
 """By dialect: how the path of a request begins."""
 
 

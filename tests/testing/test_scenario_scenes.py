@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 import streamkit
-from streamkit.dialects import get_dialect
+from streamkit.dialects import _DIALECTS, get_dialect
 from streamkit.limits import Limits
 from streamkit.testing import FaultProvider
 from streamkit.testing.scenario import scene, scenes
@@ -21,8 +21,9 @@ ASKED = {
     "llama-stack-turn": {"agent_id": "a-1", "session_id": "s-1", "messages": []},
     "anthropic-messages": {"model": "demo-1", "max_tokens": 9, "messages": []},
     "gemini": {"model": "demo-1", "contents": []},
+    "openai-responses": {"model": "demo-1", "input": "Hello?"},
 }
-EVERY = (*DIALECTS, "anthropic-messages", "gemini")
+EVERY = sorted(_DIALECTS)
 PLAIN = (*DIALECTS, "gemini")
 """Those whose second frame is text: in others frames of their own come first."""
 SOONER = {
@@ -57,7 +58,7 @@ async def answer(name, dialect):
     soon = dict.fromkeys(("idle", "first_byte", "first_content"), 0.1)
     limits = Limits(**soon) if name in SILENT else Limits()
     async with FaultProvider.scripted(hasty(name), dialect) as provider:
-        base = provider.url.removesuffix("/v1") if dialect != "openai-chat" else provider.url
+        base = provider.url if dialect.startswith("openai") else provider.url.removesuffix("/v1")
         async with streamkit.Client(base_url=base, dialect=dialect, limits=limits) as client:
             response = await client.complete(ASKED[dialect])
     return response, provider.requests
