@@ -1,4 +1,4 @@
-"""Entry points: stages and encoders by name. Installing a package activates nothing."""
+"""Entry points: stages, dialects, encoders by name. Installing a package activates nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 from .errors import MisuseError
 
-__all__ = ["ENCODERS", "STAGES", "load_encoder", "load_stage"]
+__all__ = ["DIALECTS", "ENCODERS", "STAGES", "load_dialect", "load_encoder", "load_stage"]
 
 STAGES = "streamkit.stages"
 """The entry-point group under which packages register stage factories."""
+DIALECTS = "streamkit.dialects"
+"""The entry-point group under which packages register dialects, or what makes them."""
 ENCODERS = "streamkit.encoders"
 """The entry-point group under which packages register encoder factories."""
 
@@ -27,6 +29,11 @@ def load_stage(name: str) -> Any:
         MisuseError: there is none, or it cannot be imported.
     """
     return _load(STAGES, "stage", name)
+
+
+def load_dialect(name: str) -> Any:
+    """Load the dialect of that name, or its factory, as `load_stage` does, from `DIALECTS`."""
+    return _load(DIALECTS, "dialect", name)
 
 
 def load_encoder(name: str) -> Any:

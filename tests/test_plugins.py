@@ -6,18 +6,22 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from streamkit import plugins
+from streamkit.dialects import Gemini, OpenAIChat, get_dialect
 from streamkit.errors import MisuseError
-from streamkit.plugins import STAGES, load_stage
+from streamkit.plugins import DIALECTS, STAGES, load_dialect, load_stage
 from streamkit.stages import Accumulator, Suppressor
 
 
 @pytest.fixture
 def registered(monkeypatch):
-    """Register two stages, one of which cannot be loaded."""
+    """Register two stages, one of which cannot be loaded, and dialects, one of which is none."""
     points = EntryPoints(
         [
             EntryPoint("hide", "streamkit.stages:Suppressor", STAGES),
             EntryPoint("gone", "streamkit.nowhere:Stage", STAGES),
+            EntryPoint("house-chat", "streamkit.dialects:OpenAIChat", DIALECTS),
+            EntryPoint("made-chat", "streamkit.dialects:OpenAIChat.name.upper", DIALECTS),
+            EntryPoint("gemini", "streamkit.dialects:OpenAIChat", DIALECTS),
         ]
     )
     monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
@@ -88,3 +92,43 @@ def test_what_cannot_be_imported_is_misuse(name, tmp_path, monkeypatch):
 
     with pytest.raises(MisuseError, match="to be importable; got: "):
         load_stage(name)
+
+
+def test_a_registered_dialect_is_found_by_its_name(registered):
+    """Or by its path; it is made, where it is not made already."""
+    assert OpenAIChat is load_dialect("house-chat")
+    for name in ("house-chat", "streamkit.dialects:OpenAIChat"):
+        assert isinstance(get_dialect(name), OpenAIChat)
+
+
+def test_a_dialect_may_be_registered_as_it_is(tmp_path, monkeypatch):
+    """An instance is taken for the dialect; one that is given stays as it is."""
+    module = "from streamkit.dialects import OpenAIChat\nMINE = OpenAIChat()\n"
+    (tmp_path / "made_dialect_module.py").write_text(module)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    mine = get_dialect("made_dialect_module:MINE")
+    assert mine is get_dialect(mine)
+    assert mine is get_dialect("made_dialect_module:MINE")
+
+
+def test_the_names_of_the_house_are_its_own(registered):
+    """No package takes one over."""
+    assert isinstance(get_dialect("gemini"), Gemini)
+
+
+def test_an_unknown_dialect_says_what_there_is(registered):
+    """Those that are registered, and those of the house."""
+    with pytest.raises(MisuseError) as raised:
+        get_dialect("chat")
+    assert (
+        "expected a registered dialect or 'package.module:factory'; got 'chat'; registered here: "
+        "gemini, house-chat, made-chat; built in: anthropic-messages, gemini, llama-stack-turn, "
+        "openai-chat, openai-responses"
+    ) == str(raised.value)
+
+
+def test_what_is_no_dialect_is_misuse(registered):
+    """It is said what came instead."""
+    with pytest.raises(MisuseError, match="expected 'made-chat' to be a dialect") as raised:
+        get_dialect("made-chat")
+    assert "got 'OPENAI-CHAT'" in str(raised.value)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import anyio
 import attrs
@@ -28,7 +29,9 @@ _SCENE: Final = "cut"
 _QUESTION: Final = [{"role": "user", "content": "Hello?"}]
 _ASKED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "anthropic-messages": ("", {"model": "demo-1", "max_tokens": 100, "messages": _QUESTION}),
+    "gemini": ("/v1", {"model": "demo-1", "contents": [{"parts": [{"text": "Hello?"}]}]}),
     "llama-stack-turn": ("", {"agent_id": "a-1", "session_id": "s-1", "messages": _QUESTION}),
+    "openai-responses": ("/v1", {"model": "demo-1", "input": "Hello?"}),
 }
 """By dialect: the base URL's path and a request, where they are not the usual ones."""
 _USUAL: Final = ("/v1", {"model": "demo-1", "messages": _QUESTION})
@@ -142,7 +145,9 @@ class Board:
         path, request = _ASKED.get(self.dialect.name, _USUAL)
         base = url.removesuffix("/v1") + path
         call = self.dialect.streaming(request)
-        curl = f"curl -N {base}/{call.path} -H 'content-type: application/json' "
+        query = f"?{urlencode(call.params)}" if call.params else ""
+        where = shlex.quote(f"{base}/{call.path}{query}")
+        curl = f"curl -N {where} -H 'content-type: application/json' "
         self.write(Text(self.title, style="bold"))
         self._fact("dialect", Text(self.dialect.name))
         self._fact("base URL", Text(base, style="cyan"))

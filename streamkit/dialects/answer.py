@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
@@ -27,7 +27,10 @@ from ..response import ToolCall
 from .arguments import could_go_on, is_json, settle
 from .merge import merge, overlay
 
-__all__ = ["Answer", "CallFold", "ChoiceFold", "PartMark", "StepFold"]
+__all__ = ["Answer", "CallFold", "ChoiceFold", "PartMark", "Place", "StepFold"]
+
+_PLACED: Final = "parts"
+"""The list of a message whose items stand among its text, in the order they came."""
 
 
 @attrs.define(eq=False)
@@ -76,6 +79,18 @@ class PartMark:
     citations: int
 
 
+@attrs.frozen
+class Place:
+    """Where in a choice something begins that is not its text (counts of pieces)."""
+
+    kind: str
+    """``reasoning``, ``calls``, or the message's list it goes into."""
+    texts: int
+    """How much text came before it."""
+    first: int
+    """How much of its own kind did."""
+
+
 @attrs.define(eq=False)
 class ChoiceFold:
     """One choice, as far as it came. Parts are listed, and joined once."""
@@ -95,9 +110,13 @@ class ChoiceFold:
     """Unknown fields of the choice."""
     message: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of its message."""
+    places: list[Place] = attrs.field(factory=list)
+    """Where what is not text begins, in the order it came."""
 
     def call(self, number: int) -> CallFold:
         """Give the call of that *number*, opening those that are missing."""
+        if number >= len(self.calls):
+            self.place("calls", len(self.calls))
         while len(self.calls) <= number:
             self.calls.append(CallFold())
         return self.calls[number]
@@ -116,6 +135,33 @@ class ChoiceFold:
             results=len(self.results),
             citations=len(self.citations),
         )
+
+    def place(self, kind: str, first: int) -> None:
+        """Note that the next piece is of *kind*; *first* is how many of it there are."""
+        texts, last = len(self.text), self.places[-1] if self.places else None
+        if last is None or last.kind != kind or last.texts != texts:
+            self.places.append(Place(kind, texts, first))
+
+    def runs(self) -> Sequence[tuple[str, range]]:
+        """
+        Give what the choice says, in the order it came.
+
+        Returns:
+            A kind (``text``, or that of a `Place`), and which pieces of it
+            came in a row.
+        """
+        ends = {"reasoning": len(self.reasoning), "calls": len(self.calls)}
+        ends[_PLACED] = len(self.message.get(_PLACED) or ())
+        texts, backwards = len(self.text), []
+        for place in reversed(self.places):
+            if place.texts < texts:
+                backwards.append(("text", range(place.texts, texts)))
+                texts = place.texts
+            backwards.append((place.kind, range(place.first, ends[place.kind])))
+            ends[place.kind] = place.first
+        if texts:
+            backwards.append(("text", range(texts)))
+        return backwards[::-1]
 
 
 @attrs.define(eq=False)
@@ -187,6 +233,7 @@ def _fold_started(answer: Answer, event: ResponseStarted) -> None:
 def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
     answer.content = True
     choice = answer.choice(event.choice)
+    choice.place("reasoning", len(choice.reasoning))
     choice.reasoning.append(event.text)
     choice.reasoning_field = choice.reasoning_field or event.field
 
@@ -229,7 +276,9 @@ def _fold_result(answer: Answer, event: ToolResult) -> None:
 def _fold_step_started(answer: Answer, event: StepStarted) -> None:
     choice = answer.choice(event.choice)
     texts, calls = len(choice.text), len(choice.calls)
-    answer.steps.append(StepFold(event.step, event.id, range(texts, texts), range(calls, calls)))
+    step = StepFold(event.step, event.id, range(texts, texts), range(calls, calls))
+    step.extra = event.extra or {}
+    answer.steps.append(step)
 
 
 def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
@@ -239,7 +288,7 @@ def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
             step.texts = range(step.texts.start, len(choice.text))
             step.calls = range(step.calls.start, len(choice.calls))
             step.completed = True
-            step.extra = event.extra or {}
+            step.extra = event.extra or {}  # in place of what it began with
             return
 
 
@@ -271,12 +320,17 @@ def _fold_metadata(answer: Answer, event: Metadata) -> None:
 
 
 def _fold_message(choice: ChoiceFold, extra: dict[str, Any]) -> None:
-    """Fold fields of a message; a list of ``content`` marks where its parts are."""
+    """
+    Fold fields of a message. What stands among its text keeps its place: a list of
+    ``content`` marks where parts are, the items of ``parts`` are parts themselves.
+    """
     content = extra.get("content")
     if isinstance(content, list) and content:
         for part in content:
             choice.mark(part)
         extra = {k: v for k, v in extra.items() if k != "content"}
+    if _PLACED in extra:
+        choice.place(_PLACED, len(choice.message.get(_PLACED) or ()))
     merge(choice.message, extra)
 
 

@@ -10,6 +10,17 @@ _PIECEWISE: Final = frozenset(
     {"arguments", "data", "input", "summary", "text", "thinking", "transcript"}
 )
 """String fields that come in pieces when they stand inside an object or a list item."""
+_WHOLE: Final = frozenset(
+    {
+        "groundingChunks",
+        "groundingSupports",
+        "retrievalQueries",
+        "safetyRatings",
+        "urlMetadata",
+        "webSearchQueries",
+    }
+)
+"""Lists that come whole each time (Gemini's, of a candidate): the last that is not empty counts."""
 
 
 def overlay(into: dict[str, Any], new: dict[str, Any] | None) -> None:
@@ -28,8 +39,9 @@ def merge(into: dict[str, Any], new: dict[str, Any] | None, *, nested: bool = Fa
     Fold *new* into *into*; *new* is not changed, and later not written to.
 
     A null never replaces a value. Objects are folded field by field, lists
-    are extended (items with the same ``index`` and type are one item), text
-    that comes in pieces is joined, and any other value replaces the old one.
+    are extended (items with the same ``index`` and type are one item; a few come
+    whole each time), text that comes in pieces is joined, and any other value
+    replaces the old one.
 
     Args:
         into: what came before; changed.
@@ -45,7 +57,10 @@ def merge(into: dict[str, Any], new: dict[str, Any] | None, *, nested: bool = Fa
         elif isinstance(value, dict) and isinstance(old, dict):
             merge(old, value, nested=True)
         elif isinstance(value, list) and isinstance(old, list):
-            _extend(old, value)
+            if key not in _WHOLE:
+                _extend(old, value)
+            elif value:
+                into[key] = _own(value)
         elif nested and key in _PIECEWISE and isinstance(value, str) and isinstance(old, str):
             into[key] = old if key == "arguments" and old == value else old + value
         elif value is not None:

@@ -75,7 +75,8 @@ class Marks:
             self.alive = min(self.alive + gap, now)
 
     def progressed(self, now: float) -> None:
-        """Note a delta."""
+        """Note a delta. Behind a finish reason it says that this was not the end (quirk 102)."""
+        self.finished = None
         if self.progress is not None:
             self.gaps.add(now - self.progress)
         self.progress = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import attrs
 
@@ -11,6 +12,9 @@ from ..events import Event, ResponseCompleted, TextDelta, ToolCallCompleted
 from ..response import Choice, Response
 
 __all__ = ["Accumulator"]
+
+_TOOLS: Final = "tool_execution"
+"""The steps that act; others (a search, an inference) may be taken again."""
 
 
 @attrs.define(eq=False)
@@ -49,8 +53,11 @@ class Accumulator:
 
     @property
     def tools_ran(self) -> bool:
-        """Whether a tool ran at the provider."""
-        return any(call.ran for fold in self._answer.choices.values() for call in fold.calls)
+        """Whether a tool ran at the provider, one that would run twice."""
+        answer = self._answer
+        if any(step.kind == _TOOLS and step.completed for step in answer.steps):
+            return True
+        return any(call.ran for fold in answer.choices.values() for call in fold.calls)
 
     def partial(self) -> Response:
         """Give the answer as far as it came."""

@@ -42,6 +42,7 @@ Needs h11: ``pip install 'streamkit[testing]'``.
 from . import answers
 from .bench import JumpingClock
 from .conformance import ConformanceError, check_stage
+from .dialect_conformance import check_dialect
 from .provider import FaultProvider
 from .recorded import Recorded
 from .reply import Framing, Reply
@@ -81,5 +82,6 @@ __all__ = [
     "Until",
     "Wire",
     "answers",
+    "check_dialect",
     "check_stage",
 ]

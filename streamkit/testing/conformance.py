@@ -45,7 +45,7 @@ from .bench import (
     turns,
 )
 
-__all__ = ["ConformanceError", "check_stage"]
+__all__ = ["ConformanceError", "be_outside_a_loop", "check_stage"]
 
 _HOLD: Final = 1024
 """What a stage may hold back unless it declares more (characters)."""
@@ -56,7 +56,7 @@ _BROKEN_RULE: Final = re.compile(r"broke the rule that (?P<rule>.+?): (?P<rest>.
 
 class ConformanceError(AssertionError):
     """
-    A stage broke a rule.
+    A stage, or a dialect, broke a rule.
 
     Attributes:
         rule: which one, as the end of "broke the rule that ...".
@@ -64,8 +64,8 @@ class ConformanceError(AssertionError):
         mend: what to do.
     """
 
-    def __init__(self, stage: str, rule: str, saw: str, mend: str) -> None:
-        super().__init__(f"stage {stage!r} broke the rule that {rule}: {saw}; {mend}")
+    def __init__(self, name: str, rule: str, saw: str, mend: str, *, kind: str = "stage") -> None:
+        super().__init__(f"{kind} {name!r} broke the rule that {rule}: {saw}; {mend}")
         self.rule, self.saw, self.mend = rule, saw, mend
 
 
@@ -111,15 +111,7 @@ def check_stage(
             how to mend it.
         MisuseError: *factory* makes no stage, or an event loop runs already.
     """
-    try:
-        anyio.get_current_task()
-    except RuntimeError:  # as it should be: there is no event loop yet
-        pass
-    else:
-        raise MisuseError(
-            "expected check_stage in a plain function, for it runs an event loop of its own; it "
-            "was called in a coroutine; write `def test_...`, not `async def`"
-        )
+    be_outside_a_loop("check_stage")
     recipe = Recipe.of(factory)
     check = _Check(
         factory,
@@ -130,6 +122,23 @@ def check_stage(
         clock=clock if clock is not None else JumpingClock(),
     )
     anyio.run(check.run)
+
+
+def be_outside_a_loop(name: str) -> None:
+    """
+    See that the check *name* may run an event loop of its own.
+
+    Raises:
+        MisuseError: one runs already.
+    """
+    try:
+        anyio.get_current_task()
+    except RuntimeError:  # as it should be: there is no event loop yet
+        return
+    raise MisuseError(
+        f"expected {name} in a plain function, for it runs an event loop of its own; it "
+        "was called in a coroutine; write `def test_...`, not `async def`"
+    )
 
 
 @attrs.define(eq=False)

@@ -34,7 +34,7 @@ class FaultProvider:
     raised; the first bug in a script is, by leaving (`failures` has them all).
 
     Args:
-        stream: what a request gets whose JSON body says ``"stream": true``.
+        stream: what a request for a stream gets (see `Recorded.streaming`).
         buffered: what every other request gets.
         accept_delay: how late each connection is accepted (seconds).
         port: to listen on; 0 takes a free one.

@@ -37,7 +37,9 @@ class Recorded:
 
     @property
     def streaming(self) -> bool:
-        """Whether the body is a JSON object that says ``"stream": true``."""
+        """Whether a stream is asked for: ``"stream": true`` in a JSON body, or Gemini's path."""
+        if self.path.endswith(":streamGenerateContent"):
+            return True
         try:
             body = self.json
         except ValueError:

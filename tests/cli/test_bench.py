@@ -125,7 +125,7 @@ def test_the_key_comes_from_the_environment(monkeypatch):
     [
         (["--url", "http://127.0.0.1:9"], "expected --model or --request for an endpoint"),
         (["--stage", "nope"], "expected a registered stage"),
-        (["--dialect", "nope"], "expected a dialect's name"),
+        (["--dialect", "nope"], "expected a registered dialect"),
         (["--pipeline", "nope"], "expected pipeline 'nope' to be package.module:factory"),
         (["--key-env", "NOT_SET_ANYWHERE"], "environment variable NOT_SET_ANYWHERE; it is not set"),
         (["--request", "list.json"], "to be a JSON object; got list"),

@@ -122,6 +122,16 @@ def test_a_client_is_cut_off_by_default():
         assert "dialect   openai-chat" == provider.head[1]
 
 
+APIS = {
+    "anthropic-messages": "/v1/messages",
+    "gemini": "/v1/models/",
+    "llama-stack-turn": "/v1/agents/",
+    "openai-chat": "/v1/chat/completions",
+    "openai-responses": "/v1/responses",
+}
+"""By dialect: how the path of a request begins."""
+
+
 def test_the_line_it_offers_works(tmp_path):
     """Its URL, header and body are a request that is answered, in each dialect."""
     file = tmp_path / "mine.txt"
@@ -131,7 +141,8 @@ def test_the_line_it_offers_works(tmp_path):
             curl, quiet, url, _, header, _, body = shlex.split(provider.head[3])[2:]
             reply = post(url, json.loads(body))
             assert provider.line().endswith("stream=true  → stream 1 of 1: nothing goes wrong")
-            assert post(url, {}).status_code == 501
+            whole = url.replace(":streamGenerateContent?alt=sse", ":generateContent")
+            assert post(whole, {}).status_code == 501
             assert provider.line().endswith("buffered  → 501: no act is written for it")
         assert ("curl", "-N", "content-type: application/json") == (curl, quiet, header)
         assert (200, True, True) == (reply.status_code, "Hü" in reply.text, path in url)
@@ -206,7 +217,7 @@ def test_a_scene_is_shown(capsys):
     [
         (["--scene", "gzp"], "got 'gzp'; did you mean 'gzip'?"),
         (["--show", "nope"], "expected the name of a scene; got 'nope'"),
-        (["--dialect", "nope"], "expected a dialect's name; got 'nope'"),
+        (["--dialect", "nope"], "got 'nope'; registered here"),
         (["--port", "70000"], "70000 is not in the range"),
         (["nowhere.txt"], "'nowhere.txt' does not exist"),
         (["FILE", "--scene", "cut"], "expected a file or a scene; got both"),

@@ -50,6 +50,51 @@ SEARCH = {"type": "web_search_result", "title": "t", "url": "u", "encrypted_cont
 SEARCHED = {"tool_use_id": "srvtoolu_0", "content": [{**SEARCH, "page_age": None}]}
 
 
+def body(*content, reason="end_turn", **fields):
+    """A message of these blocks; a string is one of text."""
+    blocks = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
+    return {**HEAD, "content": blocks, "stop_reason": reason, **fields}
+
+
+def use(kind="tool_use", id_="toolu_1", **fields):
+    """A block of a call."""
+    return {"type": kind, "id": id_, "name": "look", "input": {"q": "ż"}, **fields}
+
+
+BODIES = {
+    "text": body("Hello"),
+    "no text": body(""),
+    "nothing": body(),
+    "two blocks": body("Hel", "lo"),
+    "thinking": body({"type": "thinking", "thinking": "hm", "signature": "c2ln"}, "Hi"),
+    "thinking left out": body({"type": "thinking", "thinking": "", "signature": "c2ln"}, "Hi"),
+    "redacted thinking": body({"type": "redacted_thinking", "data": "AAEC"}, "Hi"),
+    "citations": body({"type": "text", "text": "See", "citations": [CITED]}, "that."),
+    "a call": body("Let me see.", use(), reason="tool_use"),
+    "two calls": body(use(), use(id_="toolu_2", input={}), reason="tool_use"),
+    "a tool of the provider's": body(
+        use("server_tool_use", "srvtoolu_0"),
+        {"type": "web_search_tool_result", **SEARCHED},
+        "Found.",
+    ),
+    "one that is still to run": body(use("server_tool_use"), reason="pause_turn"),
+    "a tool of a server": body(
+        use("mcp_tool_use", server_name="s"),
+        {"type": "mcp_tool_result", "tool_use_id": "toolu_1", "content": [], "is_error": False},
+    ),
+    "the limit": body("Hel", reason="max_tokens"),
+    "a stop sequence": body("Hel", reason="stop_sequence", stop_sequence="END"),
+    "a refusal": body("No.", reason="refusal"),
+    "unknown fields": body(
+        {"type": "text", "text": "Hi", "vendor": {"deep": [None]}},
+        {"type": "future_block", "x": {"y": None}},
+        container={"id": "c", "expires_at": None},
+        stop_details=None,
+    ),
+    "usage of its own": body("Hi", usage={"input_tokens": 1, "output_tokens": 2, "ticks": 12}),
+}
+
+
 def pieces(draw, whole):
     """Cut text anywhere, into pieces that are not empty."""
     places = draw(st.lists(st.integers(0, len(whole)), max_size=4))
@@ -138,6 +183,12 @@ def test_a_stream_adds_up_to_the_body(answer):
     """However it was cut, it is the buffered one, field by field."""
     body, stream = answer
     assert body == raw_of(streamed(*stream))
+
+
+@pytest.mark.parametrize("sent", BODIES.values(), ids=BODIES)
+def test_a_body_of_each_kind_comes_back_exactly(sent):
+    """Each by its name."""
+    assert sent == raw_of(DIALECT.read_buffered(sent))
 
 
 @given(answers())

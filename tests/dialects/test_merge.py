@@ -147,3 +147,13 @@ def test_text_is_blind_to_the_cuts(text, places):
     edges = sorted({0, len(text), *(min(place, len(text)) for place in places)})
     parts = [{"o": {"text": text[a:b]}} for a, b in pairwise(edges)] or [{"o": {"text": text}}]
     assert {"o": {"text": text}} == merged(*parts)
+
+
+def test_lists_that_come_whole_are_replaced():
+    """By the last that is not empty, also inside an object."""
+    into = {}
+    for ratings, chunks in ([[1, 2], ["a"]], [[3], ["a", "b"]], [[], []]):
+        grounding = {"groundingChunks": chunks, "others": list(chunks)}
+        merge(into, {"safetyRatings": ratings, "groundingMetadata": grounding})
+    assert [3] == into["safetyRatings"]
+    assert {"groundingChunks": ["a", "b"], "others": ["a", "a", "b"]} == into["groundingMetadata"]

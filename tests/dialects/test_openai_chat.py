@@ -62,7 +62,7 @@ def test_a_dialect_is_found_by_its_name():
     assert OpenAIChat() == get_dialect("openai-chat")
     dialect: Dialect = OpenAIChat()
     assert dialect is get_dialect(dialect)
-    with pytest.raises(MisuseError, match=r"'openai'; there are: .*openai-chat"):
+    with pytest.raises(MisuseError, match=r"'openai'; .*built in: .*openai-chat"):
         get_dialect("openai")
 
 

@@ -214,3 +214,11 @@ def test_the_gaps_are_those_between_deltas():
 
     assert (101, 117) == (made.first_progress, made.progress)
     assert [1, 2, 3] == [made.gaps.quantile(share) for share in (0.1, 0.5, 1)]
+
+
+def test_a_delta_behind_the_finish_reason_says_that_it_was_not_the_end():
+    """Quirk 102: with a reason in every chunk, the clock of the drain cuts nothing."""
+    made = marks(byte=101, finished=102)
+    assert 112 == next_deadline(made, limits(drain=10, idle=60))
+    made.progressed(103)
+    assert 163 == next_deadline(made, limits(drain=10, idle=60))

@@ -704,7 +704,7 @@ async def test_a_dialect_that_is_not_known_is_misuse():
 
     with pytest.raises(MisuseError, match="a dialect that has an encoder; got 'mute'"):
         FaultProvider.scripted(stream(ALL), Mute())
-    with pytest.raises(MisuseError, match="expected a dialect's name; got 'nope'"):
+    with pytest.raises(MisuseError, match="got 'nope'; registered here"):
         FaultProvider.scripted(stream(ALL), "nope")
     with pytest.raises(MisuseError, match=r"line 2: .* did you mean 'text'"):
         FaultProvider.scripted('stream\n txet "a"')

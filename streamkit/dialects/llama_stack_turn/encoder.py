@@ -283,7 +283,7 @@ class LlamaStackTurnEncoder:
     def _end_steps(self, response: Response | None) -> Iterator[Frame]:
         """Tell what is still to be told before the turn itself."""
         answer, choice = self._answer, self._choice
-        speaks = self._agent or (response is not None and "output_message" in response.raw)
+        speaks = self._agent if response is None else "output_message" in response.raw
         if not speaks:
             answer.extra.clear()  # fields of another API
         choice.finish_reason = reason_of(choice.finish_reason, response, speaks=speaks)

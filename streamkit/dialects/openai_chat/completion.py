@@ -49,7 +49,7 @@ def usage_json(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, A
         usage: the provider's own; where its words are others they stand beside.
         counted: the fields of the neutral `streamkit.Usage`.
     """
-    if usage.keys() & _COUNTS:
+    if usage.keys() & _COUNTS and "input_tokens" not in usage:  # the Responses API has a total, too
         return usage
     prompt, output = counted["input_tokens"] or 0, counted["output_tokens"] or 0
     total = counted["total_tokens"]

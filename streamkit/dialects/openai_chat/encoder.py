@@ -116,6 +116,8 @@ class OpenAIChatEncoder:
     """Reasoning whose details may be next."""
     _agent: bool = attrs.field(default=False, init=False)
     """Whether the answer is an agent's turn."""
+    _foreign: bool = attrs.field(default=False, init=False)
+    """Whether the answer's fields are those of the Responses API, the request's among them."""
     _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
     """The provider's own usage object."""
     _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
@@ -288,9 +290,12 @@ class OpenAIChatEncoder:
     def _learn(self, extra: dict[str, Any]) -> None:
         """Take fields of the answer as a whole. What was told of its id and model stays."""
         self._around.clear()
+        self._foreign = self._foreign or extra.get("object") == "response"
         for key, value in extra.items():
             if key in ("id", "model"):
                 self._head[key] = self._head[key] or value or ""
+            elif self._foreign:
+                continue
             elif key in _STANDING:
                 overlay(self._head, {key: value})
             elif key not in _OWN and not (key == "error" and value):  # that would be one

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from ...dialects import Encoder, OpenAIChatEncoder
+from ...dialects import Encoder, OpenAIChatEncoder, OpenAIResponsesEncoder
 from ...errors import MisuseError
 from ...plugins import load_encoder
 from .lightspeed import LightspeedCurrent, LightspeedSeed
@@ -19,6 +19,7 @@ _ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {
     "lightspeed": LightspeedCurrent,
     "lightspeed-seed": LightspeedSeed,
     "openai-chat": OpenAIChatEncoder,
+    "openai-responses": OpenAIResponsesEncoder,
     "streamkit": StreamkitJson,
 }
 
