@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -65,6 +66,8 @@ class Cursor:
     _closed: bool = attrs.field(default=False, init=False)
     _lost: bool = attrs.field(default=False, init=False)
     _wake: anyio.Event | None = attrs.field(default=None, init=False)
+    _event: Callable[[], anyio.Event] = attrs.field(default=anyio.Event, init=False)
+    """Makes *_wake*: `anyio.Event`, which asks what runs, and then the class that it found."""
 
     def __attrs_post_init__(self) -> None:
         position = None if self._after is None else self._log.position_of(self._after)
@@ -84,11 +87,17 @@ class Cursor:
         return self
 
     async def __anext__(self) -> Event:
-        # The hot path: level with its policy, it takes the log's next event.
-        events, at = self._log.kept, self._position - self._log.base
-        if self._plain and at < len(events) <= at + self.policy.window:
-            self._position = self._given = self._position + 1
-            return events[at]
+        # The hot path: level with its policy, it takes the log's next event, or waits for it.
+        log = self._log
+        while self._plain:
+            events, at = log.kept, self._position - log.base
+            if at < len(events) <= at + self.policy.window:
+                self._position = self._given = self._position + 1
+                return events[at]
+            if at < len(events) or log.ended:
+                break
+            if await self._wait():
+                return _HEARTBEAT
         event = await self._next()
         backed_up = self._ready or self._backlog is not None
         self._plain = not (backed_up or self._closed or isinstance(self.policy, Block))
@@ -114,10 +123,8 @@ class Cursor:
             elif log.ended:
                 await self.aclose()
                 raise StopAsyncIteration
-            else:
-                self._caught_up = True
-                if await self._wait():
-                    return _HEARTBEAT
+            elif await self._wait():
+                return _HEARTBEAT
 
     @property
     def id(self) -> str | None:
@@ -241,24 +248,26 @@ class Cursor:
         return not (drops and isinstance(event, _DELTAS))
 
     async def _wait(self) -> bool:
-        """Wait for the log to move. Gives True for a heartbeat."""
+        """Wait, level with the newest event, for the log to move. Gives True for a heartbeat."""
         if self._reading:
             raise MisuseError(
                 "expected one task to read a cursor at a time; two do; give each its own: "
                 "run.subscribe()"
             )
-        self._reading, self._wake = True, anyio.Event()
-        self._log.wait_on(self._wake)
+        self._reading = self._caught_up = True
+        wake = self._wake = self._event()
+        self._event = type(wake)
+        self._log.wait_on(wake)
         try:
             if self._nudged:
                 return True
             if self.heartbeat is None:
-                await self._wake.wait()
+                await wake.wait()
                 return self._nudged
             with anyio.move_on_after(self.heartbeat) as scope:
-                await self._wake.wait()
+                await wake.wait()
             return self._nudged or scope.cancelled_caught
         finally:
             self._nudged = False
-            self._log.stop_waiting(self._wake)
+            self._log.stop_waiting(wake)
             self._reading, self._wake = False, None

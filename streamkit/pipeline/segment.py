@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import anyio
@@ -33,7 +33,10 @@ class Segment:
 
     One task drives them: `push` hands in an item and takes it through every
     stage, each draining its source with ``receive_nowait`` and filling its
-    sink with ``send_nowait``, so no hop costs a task switch.
+    sink with ``send_nowait``, so no hop costs a task switch. As long as a
+    stage makes one batch of one batch, its neighbours' streams are empty: what
+    it gives is then handed to the next as it is, and whatever else it gives,
+    or what ends the answer, goes through the streams from there on.
     """
 
     links: Sequence[Link]
@@ -63,22 +66,16 @@ class Segment:
 
     async def push(self, item: Item) -> None:
         """Take *item* through every stage, and wait where what comes out must be waited for."""
-        self._enter(item)
-        items = self._drive(1, self._steps)
-        while items:
-            items -= 1
-            wait = self.outlet(self._leave())
+        for out in self._through(item):
+            wait = self.outlet(out)
             if wait is not None:
                 await wait()
 
     def push_nowait(self, item: Item) -> Wait | None:
         """Take *item* through every stage; give what is to be awaited, instead of awaiting it."""
-        self._enter(item)
-        items = self._drive(1, self._steps)
         wait = None
-        while items:
-            items -= 1
-            wait = self.outlet(self._leave()) or wait
+        for out in self._through(item):
+            wait = self.outlet(out) or wait
         return wait
 
     async def pull(self, source: MemoryObjectReceiveStream[Item], clock: Clock) -> None:
@@ -109,18 +106,32 @@ class Segment:
 
     async def _wake(self, timed: StageWorker, now: float) -> None:
         """Send what a timed first stage has due through the stages behind it."""
-        items = self._drive(timed.wake(now), self._steps[1:])
-        while items:
-            items -= 1
-            wait = self.outlet(self._leave())
+        for out in self._out(timed.wake(now), self._steps[1:]):
+            wait = self.outlet(out)
             if wait is not None:
                 await wait()
 
-    @staticmethod
-    def _drive(items: int, steps: Sequence[Callable[[int], int]]) -> int:
+    def _through(self, item: Item) -> Iterable[Item]:
+        """Take *item* through every stage; give what comes out of the last."""
+        if type(item) is not list:
+            self._enter(item)
+            return self._out(1, self._steps)
+        batch = item
+        for number, worker in enumerate(self.workers, 1):
+            if worker.over:
+                return ()
+            out = worker.handle(batch)
+            if type(out) is not list or not out or worker.broken is not None or out[-1].terminal:
+                return self._out(worker.pass_on(out), self._steps[number:])
+            batch = out  # the hot path: a batch in, a batch out
+        return (batch,)
+
+    def _out(self, items: int, steps: Iterable[Callable[[int], int]]) -> Iterator[Item]:
+        """Drive the stages behind so many items; give what comes out of the last."""
         for step in steps:
             items = step(items)
-        return items
+        for _ in range(items):
+            yield self._leave()
 
 
 async def _receive(

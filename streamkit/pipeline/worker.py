@@ -57,8 +57,8 @@ class Worker:
     sink: MemoryObjectSendStream[Item]
     _take: Callable[[], Item] = attrs.field(init=False)
     _give: Callable[[Item], None] = attrs.field(init=False)
-    _broken: Broken | None = attrs.field(default=None, init=False)
-    """What broke behind the batch that `handle` gives."""
+    broken: Broken | None = attrs.field(default=None, init=False)
+    """What broke behind the batch that `handle` gave, as long as it is not passed on."""
     over: bool = attrs.field(default=False, init=False)
     """Whether the sink has the terminal, or what broke: nothing may come behind it."""
 
@@ -67,32 +67,27 @@ class Worker:
 
     def step(self, items: int) -> int:
         """Take that many items from the source; give how many went to the sink."""
-        if items == 1 and not self.over:  # the hot path: a batch in, a batch out
-            out = self.handle(self._take())
-            if type(out) is list and out and self._broken is None and not out[-1].terminal:
-                self._give(out)
-                return 1
-            return self._pass_on(out)
         sent = 0
         for _ in range(items):
             item = self._take()
             if not self.over:
-                sent += self._pass_on(self.handle(item))
+                sent += self.pass_on(self.handle(item))
         return sent
 
     def handle(self, item: Item) -> Item | None:
-        """Give what *item* becomes; what broke behind it goes to ``_broken``."""
+        """Give what *item* becomes; what broke behind it goes to `broken`."""
         raise NotImplementedError
 
-    def _pass_on(self, out: Item | None) -> int:
+    def pass_on(self, out: Item | None) -> int:
+        """Send *out*, and what broke behind it; give how many items went to the sink."""
         sent = 0
         if out:
             self._give(out)
             self.over = type(out) is not list or out[-1].terminal
             sent = 1
-        if self._broken is not None:
-            self._give(self._broken)
-            self._broken, self.over = None, True
+        if self.broken is not None:
+            self._give(self.broken)
+            self.broken, self.over = None, True
             sent += 1
         return sent
 
@@ -127,7 +122,7 @@ class StageWorker(Worker):
                 if out and out[-1].terminal:
                     break  # it ended the answer, perhaps early: it is asked for no more
         except Exception as error:  # noqa: BLE001 (whatever a stage raises reroutes the request)
-            self._broken = Broken(stage_error(self.name, error))
+            self.broken = Broken(stage_error(self.name, error))
         self._keep_the_rule(out, ends=item[-1].terminal)
         return out
 
@@ -148,23 +143,23 @@ class StageWorker(Worker):
                     f"{now:g}, or None; got {self.stage.wake_at:g}",
                 )
         except Exception as error:  # noqa: BLE001
-            self._broken = Broken(stage_error(self.name, error))
+            self.broken = Broken(stage_error(self.name, error))
         self._keep_the_rule(out, ends=False)
-        return self._pass_on(out)
+        return self.pass_on(out)
 
     def _keep_the_rule(self, out: list[Event], *, ends: bool) -> None:
         """See that the terminal is passed on, once and last; cut *out* before what is not."""
         first = next((n for n, event in enumerate(out) if getattr(event, "terminal", True)), None)
         if first is None:
-            if ends and self._broken is None:
-                self._broken = Broken(_not_last(self.name, "nothing"))
+            if ends and self.broken is None:
+                self.broken = Broken(_not_last(self.name, "nothing"))
             return
         odd: object = out[first]
         behind = out[first + 1 :]
         if not isinstance(odd, Event):
-            self._broken = Broken(_no_events(self.name, f"{odd!r} is none"))
+            self.broken = Broken(_no_events(self.name, f"{odd!r} is none"))
         elif behind:
-            self._broken = Broken(_not_last(self.name, f"{behind[0]!r} behind it"))
+            self.broken = Broken(_not_last(self.name, f"{behind[0]!r} behind it"))
         else:
             return
         del out[first:]
@@ -200,7 +195,7 @@ class ParserWorker(Worker):
         except StreamkitError as error:
             self._settle(out, error)
         except Exception as error:  # noqa: BLE001 (a bug in a dialect breaks no call)
-            self._broken = Broken(stage_error("parser", error))
+            self.broken = Broken(stage_error("parser", error))
         return out
 
     def _stamp(self, out: list[Event]) -> None:
@@ -233,7 +228,7 @@ class ParserWorker(Worker):
                 pass
             else:
                 return
-        self._broken = Broken(error)
+        self.broken = Broken(error)
 
 
 def stage_error(name: str, error: Exception) -> Exception:
