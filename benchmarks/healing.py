@@ -93,30 +93,36 @@ async def measured(peers, venvs, say):
     async with FaultProvider(stream=chosen, buffered=refusal) as provider:
         for peer in peers:
             try:
-                python = venvs.python(PEERS[peer])
-                pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-                subprocess.run([*pip, *NEEDS], check=True, capture_output=True)
-                made = {}
-                for healed in (False, True):
-                    made[healed] = await anyio.to_thread.run_sync(
-                        lambda healed=healed: read_by(
-                            peer, python, provider.url, len(cases), healed=healed
-                        )
-                    )
+                made = await anyio.to_thread.run_sync(
+                    read_twice, peer, venvs, provider.url, len(cases)
+                )
             except (Unavailable, subprocess.SubprocessError) as error:
                 say(f"{peer}: not measured: {error}")
-                continue
-            right = {
-                healed: [is_right(*pair) for pair in zip(cases, read, strict=True)]
-                for healed, read in made.items()
-            }
-            wrong = [
-                (case["name"], read)
-                for case, read, good in zip(cases, made[True], right[True], strict=True)
-                if not good
-            ]
-            rows.append((peer, sum(right[False]), sum(right[True]), wrong))
+            else:
+                rows.append((peer, *judged(cases, made)))
     return len(cases), rows
+
+
+def read_twice(peer, venvs, url, count):
+    """Have a peer read every stream as it is, and healed; gives both readings."""
+    python = venvs.python(PEERS[peer])
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, *NEEDS], check=True, capture_output=True)
+    return {healed: read_by(peer, python, url, count, healed=healed) for healed in (False, True)}
+
+
+def judged(cases, made):
+    """How many readings are right as they are and healed, and those healed that are not."""
+    right = {
+        healed: [is_right(*pair) for pair in zip(cases, read, strict=True)]
+        for healed, read in made.items()
+    }
+    wrong = [
+        (case["name"], read)
+        for case, read, good in zip(cases, made[True], right[True], strict=True)
+        if not good
+    ]
+    return sum(right[False]), sum(right[True]), wrong
 
 
 def main(argv=None):

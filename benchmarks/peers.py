@@ -27,7 +27,7 @@ def http_client(heal):
 
 
 def sdk(url, heal):
-    """openai's client."""
+    """The client of openai."""
     import openai
 
     return openai.AsyncOpenAI(

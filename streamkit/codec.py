@@ -39,7 +39,7 @@ from .errors import (
     excerpt,
     explain,
 )
-from .events import Event
+from .events import Event, Metadata, ResponseStarted
 from .response import Finish
 
 __all__ = ["ASIDES", "from_json", "to_json"]
@@ -98,8 +98,10 @@ def to_json(event: Event, *, public: bool = False) -> dict[str, Any]:
 
     Args:
         event: any event of `streamkit.events`.
-        public: tell an error to anyone: `streamkit.errors.explain` in place
-            of its message, and no detail but ``status`` and ``retry_after``.
+        public: tell it to anyone: of an error `streamkit.errors.explain` in
+            place of its message, and no detail but ``status`` and
+            ``retry_after``; nothing of the request that the API repeats in
+            its answer (``instructions``, ``tools``).
 
     Returns:
         A new dict. The provider's own JSON in it (``extra``, ``raw``, a
@@ -116,6 +118,11 @@ def to_json(event: Event, *, public: bool = False) -> dict[str, Any]:
         )
     said = {"type": word}
     _fill(said, event, public)
+    if public and isinstance(event, ResponseStarted | Metadata) and event.extra:
+        extra = {key: part for key, part in event.extra.items() if key not in _OF_THE_REQUEST}
+        said["extra"] = extra
+        if not extra and isinstance(event, ResponseStarted):
+            del said["extra"]
     return said
 
 
@@ -154,6 +161,13 @@ _PLAIN_AGAIN: Final[dict[type, Callable[[Any], Any]]] = {
     int: int.__int__,
     float: float.__float__,
 }
+
+
+_OF_THE_REQUEST: Final = frozenset(
+    {"instructions", "tools", "prompt", "input", "user", "metadata", "safety_identifier"}
+    | {"prompt_cache_key", "systemInstruction"}
+)
+"""Fields of the request that some APIs repeat in the answer: who watches did not write it."""
 
 
 def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:

@@ -747,3 +747,21 @@ def test_what_a_provider_says_of_our_key_is_no_clients_business():
 
     assert 401 == to_json(refused)["error"]["status"]
     assert "status" not in to_json(refused, public=True)["error"]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (ResponseStarted("r", "m", {"instructions": SECRET, "tools": [SECRET]}), None),
+        (ResponseStarted("r", "m", {"instructions": SECRET, "tier": "flex"}), {"tier": "flex"}),
+        (Metadata(None, {"instructions": SECRET, "a": 1}), {"a": 1}),
+        (Metadata(None, {"metadata": {"user": SECRET}}), {}),
+    ],
+)
+def test_what_was_asked_is_not_told_to_anyone(event, told):
+    """Some APIs repeat the system prompt in their answer; another process may read it all."""
+    said = to_json(event, public=True)
+    assert told == said.get("extra")
+    assert SECRET not in str(said)
+    assert event == from_json(to_json(event))
+    from_json(said)

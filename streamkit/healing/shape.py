@@ -133,13 +133,19 @@ def _named(value: dict[str, Any], verbatim: Verbatim) -> bool:
     return verbatim.frame.event == value.get("type") != "error"
 
 
+def _response(value: dict[str, Any], verbatim: Verbatim) -> bool:
+    """Whether it is an event of a response; gateways leave the name out, and its SDK knows that."""
+    name, kind = verbatim.frame.event, value.get("type")
+    return isinstance(kind, str) and kind != "error" and name in (kind, "message")
+
+
 def _unnamed(_value: dict[str, Any], verbatim: Verbatim) -> bool:
     return verbatim.frame.event == "message"
 
 
 _SHAPES: Final[dict[str, Callable[[dict[str, Any], Verbatim], bool]]] = {
     "openai-chat": _chat,
-    "openai-responses": _named,
+    "openai-responses": _response,
     "anthropic-messages": _named,
     "gemini": _unnamed,
     "llama-stack-turn": _unnamed,
