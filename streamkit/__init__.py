@@ -13,6 +13,7 @@ The house, from the ground up; each room imports only those above it::
     supervisor                          attempts, delivery, runs
     client                              all of it, wired for one provider
     serving  remote                     runs to pages and services, and back: SSE, resume, drain
+    healing                             a transport that makes the streams of SDKs whole
     testing                             a provider that misbehaves, for your tests and ours
     cli                                 ``streamkit demo``
 """
