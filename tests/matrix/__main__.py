@@ -11,9 +11,11 @@ from time import perf_counter
 import anyio
 
 from .cases import CELLS, cases_of
+from .dialects import dialect_cases
 from .oracle import ORACLE
 from .running import SOON, Finding, run_all
 from .table import PAGE, page, show
+from .wires import WIRES
 
 
 def main() -> int:
@@ -44,6 +46,9 @@ async def _run(faults: list[str]) -> list[Finding]:
     for fault, point in CELLS:
         if fault in faults:
             findings += await run_all(cases_of(fault, point), unraisable)
+    for dialect in WIRES:
+        chosen = [case for case in dialect_cases(dialect) if case.fault in faults]
+        findings += await run_all(chosen, unraisable)
     return findings
 
 

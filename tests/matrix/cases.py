@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, Final
 
+import anyio
 import attrs
 
+from streamkit.testing import Reply, answers
+
 from .answers import ANSWERS, SECONDS, Answer, Truth
+from .clock import SilenceClock
 from .consumers import CONSUMERS
 from .faults import FAULTS, Played
 from .oracle import ORACLE, Expected
 from .points import Point
+from .staging import Gate, Staged
 
 __all__ = ["CELLS", "Case", "End", "cases", "cases_of", "pairs"]
 
@@ -63,8 +68,8 @@ class Case:
     @property
     def backup(self) -> Answer | None:
         """What the buffered call says; None where it fails."""
-        answers = SECONDS[self.second]
-        return answers and answers[self.kind]
+        second = SECONDS[self.second]
+        return second and second[self.kind]
 
     @property
     def played(self) -> Played:
@@ -102,6 +107,27 @@ class Case:
         before = self.answer.shown(self.played.until.pieces)
         whole = self._whole(self.backup, expected.code)
         return attrs.evolve(whole, retracted=_retracted(before, self.backup.truth))
+
+    def staged(self, reached: anyio.Event, clock: SilenceClock) -> Staged:
+        """Give what its two ends are given."""
+        limits = FAULTS[self.fault].limits
+        options = {} if limits is None else {"limits": limits, "clock": clock}
+        return Staged(self._stream(reached, clock), self._buffered(reached), options)
+
+    def _stream(self, reached: anyio.Event, clock: SilenceClock) -> Reply | list[Reply]:
+        gate = (Gate(reached),) if self.leaves == "point" else ()
+        fault, played = FAULTS[self.fault], self.played
+        first = (played if fault.limits is None else played.slowed(clock)).reply(*gate)
+        if not fault.then:
+            return first
+        return [first, FAULTS[fault.then].play(self.answer, self.point).reply()]
+
+    def _buffered(self, reached: anyio.Event) -> Reply:
+        if self.leaves == "second":
+            return Reply(before=[Gate(reached)])
+        if self.backup is None:
+            return Reply(answers.error("busy"), status=503)
+        return Reply(self.backup.whole)
 
     def _partial(self, outcome: str, code: str | None, cause: str | None, requests: str) -> End:
         until, answer = self.played.until, self.answer

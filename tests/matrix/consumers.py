@@ -18,7 +18,7 @@ from streamkit.logs import Block, Coalesce
 
 from .view import View
 
-__all__ = ["CONSUMERS", "Consumer", "Stage"]
+__all__ = ["BODY", "CONSUMERS", "Consumer", "Stage"]
 
 BODY: Final = {"model": "demo-1", "messages": []}
 SEAM: Final = "\x1e"
@@ -35,6 +35,7 @@ class Stage:
     """What it waits to have seen before it leaves."""
     leaves: bool
     """Whether it leaves at all: there is nothing to leave where the run is over."""
+    request: dict[str, Any] = BODY
     runs: list[Any] = attrs.field(factory=list)
     """The run, once there is one."""
     outcomes: list[Event] = attrs.field(factory=list)
@@ -46,11 +47,11 @@ class Stage:
 
     def stream(self, **callbacks: Any) -> Any:
         """Give the run's context manager."""
-        return self.client.stream(BODY, on_result=self.outcomes.append, **callbacks)
+        return self.client.stream(self.request, on_result=self.outcomes.append, **callbacks)
 
     def start(self) -> Any:
         """Start a run that outlives its caller."""
-        run = self.client.start(BODY, on_result=self.outcomes.append)
+        run = self.client.start(self.request, on_result=self.outcomes.append)
         self.runs.append(run)
         return run
 
@@ -101,7 +102,7 @@ async def _callbacks(stage: Stage) -> None:
     error = None
     try:
         await stage.client.complete(
-            BODY,
+            stage.request,
             on_event=events.append,
             on_text=told["text"].append,
             on_reasoning=told["reasoning"].append,

@@ -13,11 +13,12 @@ from .clock import Silence, SilenceClock
 from .points import Point
 from .until import Until, up_to
 
-__all__ = ["FAULTS", "Fault", "Played"]
+__all__ = ["FAULTS", "SHORT", "Fault", "Played"]
 
 _HTML: Final = b"<!doctype html><html><body><h1>Welcome</h1></body></html>"
 _ERROR: Final = answers.error("the model fell over", type="server_error")
-_SHORT: Final = Limits(first_byte=1, first_content=1, idle=1, drain=1)
+SHORT: Final = Limits(first_byte=1, first_content=1, idle=1, drain=1)
+"""The clocks of a client whose provider falls silent."""
 _TOTAL: Final = Limits(total=1)
 _TEXTS: Final = ("text", "reasoning", "choices")
 _CALLS: Final = ("tools", "mixed")
@@ -155,8 +156,8 @@ FAULTS: Final = {
     "a bare error line": Fault(_strikes(_BARE), kinds=_TEXTS),
     "a bare error line in cut arguments": Fault(_strikes(_BARE), kinds=_CALLS),
     "finish reason error": Fault(_strikes(_BAD_END, answers.done())),
-    "silent": Fault(_strikes(Hold()), _SHORT),
-    "keep-alives only": Fault(_strikes(_PINGS, KeepAlive(0.01)), _SHORT),
+    "silent": Fault(_strikes(Hold()), SHORT),
+    "keep-alives only": Fault(_strikes(_PINGS, KeepAlive(0.01)), SHORT),
     "silent until all time is up": Fault(_strikes(Hold()), _TOTAL),
     "never closes": Fault(_amid(NeverEnd())),
     "[DONE] too early": Fault(_strikes(answers.done()), gives="point", kinds=_TEXTS),

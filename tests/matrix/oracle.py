@@ -10,7 +10,7 @@ import attrs
 
 from .points import Point
 
-__all__ = ["ORACLE", "Expected"]
+__all__ = ["CORE", "ORACLE", "Expected"]
 
 Outcome = Literal["streamed", "rerouted", "failed"]
 
@@ -234,3 +234,19 @@ ORACLE: Final[dict[str, dict[Point, Expected]]] = {
     "two frames swapped": {CONTENTS_END: FINISHED, FINISH: FINISHED},
 }
 """By fault and point; a pair that is not here says nothing, or says it in another row."""
+
+BEFORE, TEXT, CALL = "before the content", "in the text", "in the call"
+
+CORE: Final[dict[str, dict[str, Expected]]] = {
+    "none": {BEFORE: FINISHED},
+    "dropped": {BEFORE: TRANSPORT, TEXT: TRANSPORT, CALL: TRANSPORT},
+    "reset": {BEFORE: TRANSPORT, TEXT: TRANSPORT, CALL: TRANSPORT},
+    "ends cleanly": {BEFORE: TRUNCATED, TEXT: TRUNCATED, CALL: TRUNCATED},
+    "half a frame, then the end": {BEFORE: TRUNCATED, TEXT: TRUNCATED, CALL: TRUNCATED},
+    "a garbage frame": {BEFORE: MALFORMED, TEXT: MALFORMED, CALL: MALFORMED},
+    "an error object": {BEFORE: IN_BAND, TEXT: IN_BAND, CALL: IN_BAND},
+    "silent": {BEFORE: STALLED, TEXT: STALLED, CALL: STALLED},
+    "status 500": {BEFORE: REJECTED},
+    "a JSON body": {BEFORE: WHOLE},
+}
+"""By fault, and where in an answer it strikes: the same in every dialect."""

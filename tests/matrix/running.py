@@ -22,13 +22,13 @@ from streamkit.supervisor.course import Course
 from streamkit.supervisor.delivery import Delivery
 from streamkit.supervisor.run import Run, RunScope
 from streamkit.supervisor.watch import Watched
-from streamkit.testing import FaultProvider, Recorded, Reply, answers
+from streamkit.testing import FaultProvider, Recorded
 
 from .answers import Truth
 from .cases import Case, End
 from .clock import SilenceClock
 from .consumers import CONSUMERS, Stage
-from .faults import FAULTS
+from .dialects import DialectCase
 from .view import View
 
 __all__ = ["SOON", "Finding", "run", "run_all"]
@@ -48,26 +48,14 @@ _KINDS: Final = {
 class Finding:
     """What became of a case."""
 
-    case: Case
+    case: Case | DialectCase
     seconds: float
     problems: tuple[str, ...]
     """How it differs from what must come of it; empty where it does not."""
 
 
-@attrs.define(eq=False)
-class Gate:
-    """Wait for the consumer to leave: it is told, and the provider says no more."""
-
-    reached: anyio.Event
-
-    async def __call__(self, _wire: Any) -> None:
-        """Tell, and wait for ever."""
-        self.reached.set()
-        await anyio.sleep_forever()  # the client's leaving cancels it
-
-
 async def run_all(
-    chosen: Iterable[Case], warned: list[str] | None = None, *, fuse: bool = True
+    chosen: Iterable[Case | DialectCase], warned: list[str] | None = None, *, fuse: bool = True
 ) -> list[Finding]:
     """
     Run the cases at the same time; what they leave behind is a finding of each.
@@ -79,7 +67,7 @@ async def run_all(
     """
     findings: list[Finding] = []
 
-    async def one(case: Case) -> None:
+    async def one(case: Case | DialectCase) -> None:
         findings.append(await run(case, fuse=fuse))
 
     tasks_before = len(anyio.get_running_tasks())
@@ -103,7 +91,7 @@ def _tasks_left(before: int) -> list[str]:
     return [f"{len(tasks)} tasks, {before} before: {tasks}"] if len(tasks) != before else []
 
 
-async def run(case: Case, *, fuse: bool = True) -> Finding:
+async def run(case: Case | DialectCase, *, fuse: bool = True) -> Finding:
     """Run *case*, and compare; without *fuse* every stage has a task of its own."""
     began, problems = perf_counter(), []
     try:
@@ -114,17 +102,21 @@ async def run(case: Case, *, fuse: bool = True) -> Finding:
     return Finding(case, perf_counter() - began, tuple(problems))
 
 
-async def _run(case: Case, *, fuse: bool) -> list[str]:
+async def _run(case: Case | DialectCase, *, fuse: bool) -> list[str]:
     reached, end = anyio.Event(), case.end
-    clock = SilenceClock()
-    stream, buffered = _stream(case, reached, clock), _buffered(case, reached)
-    async with FaultProvider(stream=stream, buffered=buffered) as provider:
+    staged = case.staged(reached, SilenceClock())
+    async with FaultProvider(stream=staged.stream, buffered=staged.buffered) as provider:
         async with httpx.AsyncClient(verify=_tls(), trust_env=False) as http:
             async with streamkit.Client(
-                base_url=provider.url, http=http, fuse=fuse, **_clocks(case, clock)
+                base_url=provider.url.removesuffix("/v1") + staged.base,
+                http=http,
+                fuse=fuse,
+                **staged.options,
             ) as client:
                 shown = View(end.shown, reasons=end.reasons)
-                stage = Stage(client, reached, shown, leaves=bool(case.leaves))
+                stage = Stage(
+                    client, reached, shown, leaves=bool(case.leaves), request=staged.request
+                )
                 await CONSUMERS[case.consumer].watch(stage)
                 problems = await _compared(end, stage, provider.requests)
                 await _left(provider)
@@ -136,30 +128,6 @@ async def _run(case: Case, *, fuse: bool) -> list[str]:
 def _tls() -> ssl.SSLContext:
     """Read the certificates once, not for each client."""
     return ssl.create_default_context()
-
-
-def _clocks(case: Case, clock: SilenceClock) -> dict[str, Any]:
-    """Give the client's settings for the fault's clocks, if any runs."""
-    limits = FAULTS[case.fault].limits
-    return {} if limits is None else {"limits": limits, "clock": clock}
-
-
-def _stream(case: Case, reached: anyio.Event, clock: SilenceClock) -> Any:
-    gate = (Gate(reached),) if case.leaves == "point" else ()
-    played = case.played
-    first = (played if FAULTS[case.fault].limits is None else played.slowed(clock)).reply(*gate)
-    then = FAULTS[case.fault].then
-    if not then:
-        return first
-    return [first, FAULTS[then].play(case.answer, case.point).reply()]
-
-
-def _buffered(case: Case, reached: anyio.Event) -> Reply:
-    if case.leaves == "second":
-        return Reply(before=[Gate(reached)])
-    if case.backup is None:
-        return Reply(answers.error("busy"), status=503)
-    return Reply(case.backup.whole)
 
 
 async def _left(provider: FaultProvider) -> None:

@@ -9,12 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from .answers import ANSWERS, SECONDS
-from .cases import CELLS, cases, cases_of
+from .cases import CELLS, Case, cases, cases_of
 from .consumers import CONSUMERS
+from .dialects import SECONDS as TRUTHS
+from .dialects import DialectCase, dialect_cases
 from .faults import FAULTS
-from .oracle import ORACLE, Expected
+from .oracle import CORE, ORACLE, Expected
 from .points import Point
 from .running import Finding
+from .wires import SPOTS, WIRES
 
 __all__ = ["PAGE", "page", "show"]
 
@@ -63,7 +66,7 @@ cause. A dot is a pair that says nothing, or is another row's.
 def page(soon: float) -> str:
     """Give the page; *soon* is how long a case may take (seconds)."""
     head = _HEAD.format(cases=len(cases()), cells=len(CELLS), soon=soon)
-    return head + "\n".join([*_table(), "", *_factors(), ""])
+    return head + "\n".join([*_table(), "", *_factors(), "", *_core(), ""])
 
 
 def _table() -> list[str]:
@@ -100,12 +103,32 @@ def _factors() -> list[str]:
     return lines
 
 
+def _core() -> list[str]:
+    every = [case for dialect in WIRES for case in dialect_cases(dialect)]
+    lines = [
+        "## In each dialect",
+        "",
+        "All of the above is `openai-chat`. The core faults are tried in every dialect, in frames",
+        "written by hand, and the same must come of them: before the content, in the midst of the",
+        f"text and of a tool call, with each second answer ({', '.join(TRUTHS)}).",
+        f"{len(every)} cases, of {', '.join(f'`{dialect}`' for dialect in WIRES)}.",
+        "",
+        f"| fault | {' | '.join(SPOTS)} |",
+        "|---" * (len(SPOTS) + 1) + "|",
+    ]
+    for fault, row in CORE.items():
+        cells = [f"{_word(row[s])} {row[s].requests}" if s in row else "·" for s in SPOTS]
+        lines.append(f"| {fault} | {' | '.join(cells)} |")
+    return lines
+
+
 def show(findings: Iterable[Finding], seconds: float) -> int:
     """Print the matrix with what came of it; give how many cases went wrong."""
     found = list(findings)
     console = Console(width=None if Console().is_terminal else 200)
     bad = [finding for finding in found if finding.problems]
-    console.print(_screen(found))
+    console.print(_screen([f for f in found if isinstance(f.case, Case)]))
+    console.print(_dialects_screen([f for f in found if isinstance(f.case, DialectCase)]))
     for finding in bad:
         console.print(f"\n{finding.case.name}", *finding.problems, sep="\n  ", markup=False)
     slowest = max(found, key=lambda finding: finding.seconds)
@@ -127,11 +150,24 @@ def _screen(found: list[Finding]) -> Table:
     return table
 
 
+def _dialects_screen(found: list[Finding]) -> Table:
+    table = Table("fault", *WIRES, show_lines=True)
+    for fault in CORE:
+        own = [finding for finding in found if finding.case.fault == fault]
+        if own:
+            cells = ([f for f in own if f.case.dialect == dialect] for dialect in WIRES)
+            table.add_row(fault, *map(_good, cells))
+    return table
+
+
+def _good(own: list[Finding]) -> str:
+    good = sum(not finding.problems for finding in own)
+    return f"[{'green' if good == len(own) else 'red'}]{good}/{len(own)}[/]"
+
+
 def _result(found: list[Finding], point: Point, expected: Expected | None) -> str:
     own = [finding for finding in found if finding.case.point is point]
     if expected is None or not own:
         return "·"
-    good = sum(not finding.problems for finding in own)
-    color = "green" if good == len(own) else "red"
     word = expected.code or expected.evidence
-    return f"{word}\n{expected.requests} [{color}]{good}/{len(own)}[/]"
+    return f"{word}\n{expected.requests} {_good(own)}"

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from streamkit.dialects import _DIALECTS
+
 from .answers import SECONDS
 from .cases import CELLS, cases, cases_of, pairs
 from .consumers import CONSUMERS
+from .dialects import dialect_cases
 from .faults import FAULTS
-from .oracle import ORACLE
+from .oracle import CORE, ORACLE
 from .points import Point
 from .running import run_all
+from .wires import SPOTS, WIRES
 
 HERE = Path(__file__).parent
 BACKENDS = {
@@ -50,6 +54,25 @@ async def test_a_fault_at_a_point(anyio_backend, chosen, fuse):
 
     wrong = {f.case.name: f.problems for f in findings if f.problems}
     assert ({}, len(chosen)) == (wrong, len(findings))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", BACKENDS.values(), ids=BACKENDS)
+@pytest.mark.parametrize("dialect", sorted(_DIALECTS))
+async def test_the_core_faults_in_each_dialect(anyio_backend, dialect):
+    """The same comes of them, whatever API is spoken."""
+    chosen = dialect_cases(dialect)
+    findings = await run_all(chosen)
+
+    wrong = {f.case.name: f.problems for f in findings if f.problems}
+    assert ({}, len(chosen)) == (wrong, len(findings))
+
+
+def test_every_dialect_meets_every_core_fault():
+    """The oracle knows of no fault that the matrix does not, and of every spot."""
+    assert sorted(_DIALECTS) == sorted(WIRES)
+    assert CORE.keys() <= FAULTS.keys()
+    assert set(SPOTS) == {spot for row in CORE.values() for spot in row}
 
 
 def test_every_pair_of_factors_is_tried():

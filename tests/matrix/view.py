@@ -35,6 +35,8 @@ class View:
     retracted: list[Retracted] = attrs.field(factory=list)
     terminals: list[Event] = attrs.field(factory=list)
     reroutes: list[Rerouted] = attrs.field(factory=list)
+    writing: set[int] = attrs.field(factory=set)
+    """Choices where a call is being written: which, is not known yet."""
     reasons: dict[int, str] = attrs.field(factory=dict)
     """The finish reasons that were told, by choice."""
     odd: list[str] = attrs.field(factory=list)
@@ -78,11 +80,18 @@ class View:
                 self.odd.append("a second start")
             self._started = True
         elif (piece := _piece(event)) is not None:
-            self.truth.add(piece)
+            self._say(piece)
 
     def is_level(self, other: "View") -> bool:
         """Whether the two have seen the same of an answer."""
         return (self.truth, self.reasons) == (other.truth, other.reasons)
+
+    def _say(self, piece: Piece) -> None:
+        calls = self.truth.calls.get(piece.choice, ())
+        if isinstance(piece, Args) and piece.number >= len(calls):
+            self.writing.add(piece.choice)
+        else:
+            self.truth.add(piece)
 
     def _retract(self, event: Retracted) -> None:
         self.retracted.append(event)
@@ -91,7 +100,10 @@ class View:
             "reasoning": self.truth.reasoning,
             "tool_calls": self.truth.calls,
         }
-        if shown[event.channel].pop(event.choice, None) is None:
+        written = event.channel == "tool_calls" and event.choice in self.writing
+        if written:
+            self.writing.discard(event.choice)
+        if shown[event.channel].pop(event.choice, None) is None and not written:
             self.odd.append(f"{event!r}, and nothing was shown there")
         if self.completed:
             self.odd.append(f"{event!r} behind a completed call")
