@@ -116,7 +116,7 @@ def to_json(event: Event, *, public: bool = False) -> dict[str, Any]:
             f"expected an event of streamkit.events; got {type(event).__name__}; events of "
             "your own cannot travel: tell what they hold as Metadata or Unknown"
         )
-    said = {"type": word}
+    said: dict[str, Any] = {"type": word}
     _fill(said, event, public)
     if public and isinstance(event, ResponseStarted | Metadata) and event.extra:
         extra = {key: part for key, part in event.extra.items() if key not in _OF_THE_REQUEST}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any
 
 from .errors import MisuseError
@@ -49,6 +48,8 @@ def _load(group: str, kind: str, name: str) -> Any:
             for part in path.split("."):
                 found = getattr(found, part)
             return found
+        from importlib.metadata import entry_points  # noqa: PLC0415 (few ask, and it takes long)
+
         registered = entry_points(group=group)
         if name in registered.names:
             return registered[name].load()

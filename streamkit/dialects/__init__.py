@@ -8,20 +8,23 @@ entry points ``streamkit.dialects``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MisuseError
+from ..lazily import lazily
 from ..plugins import load_dialect
-from .answer import Answer, CallFold, ChoiceFold, PartMark, StepFold
-from .anthropic_messages import AnthropicMessages, AnthropicMessagesEncoder
-from .dialect import Decoder, Dialect, HttpCall
-from .encoder import Encoder
-from .gemini import Gemini, GeminiEncoder
-from .in_band import find_error, read_error
-from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
-from .openai_chat import OpenAIChat, OpenAIChatEncoder
-from .openai_responses import OpenAIResponses, OpenAIResponsesEncoder
+
+if TYPE_CHECKING:
+    from .answer import Answer, CallFold, ChoiceFold, PartMark, StepFold
+    from .anthropic_messages import AnthropicMessages, AnthropicMessagesEncoder
+    from .dialect import Decoder, Dialect, HttpCall
+    from .encoder import Encoder
+    from .gemini import Gemini, GeminiEncoder
+    from .in_band import find_error, read_error
+    from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
+    from .openai_chat import OpenAIChat, OpenAIChatEncoder
+    from .openai_responses import OpenAIResponses, OpenAIResponsesEncoder
 
 __all__ = [
     "Answer",
@@ -48,13 +51,32 @@ __all__ = [
     "read_error",
 ]
 
-_DIALECTS: dict[str, Callable[[], Dialect]] = {
-    AnthropicMessages.name: AnthropicMessages,
-    Gemini.name: Gemini,
-    LlamaStackTurn.name: LlamaStackTurn,
-    OpenAIChat.name: OpenAIChat,
-    OpenAIResponses.name: OpenAIResponses,
+_DIALECTS = {
+    "anthropic-messages": "AnthropicMessages",
+    "gemini": "Gemini",
+    "llama-stack-turn": "LlamaStackTurn",
+    "openai-chat": "OpenAIChat",
+    "openai-responses": "OpenAIResponses",
 }
+"""The class of each, by the name that it has itself."""
+
+if not TYPE_CHECKING:
+    # A program speaks one dialect or two: the others are not read.
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "answer": ("Answer", "CallFold", "ChoiceFold", "PartMark", "StepFold"),
+            "anthropic_messages": ("AnthropicMessages", "AnthropicMessagesEncoder"),
+            "dialect": ("Decoder", "Dialect", "HttpCall"),
+            "encoder": ("Encoder",),
+            "gemini": ("Gemini", "GeminiEncoder"),
+            "in_band": ("find_error", "read_error"),
+            "llama_stack_turn": ("LlamaStackTurn", "LlamaStackTurnEncoder"),
+            "openai_chat": ("OpenAIChat", "OpenAIChatEncoder"),
+            "openai_responses": ("OpenAIResponses", "OpenAIResponsesEncoder"),
+        },
+        rooms=("arguments", "calls", "merge"),
+    )
 
 
 def get_dialect(dialect: str | Dialect) -> Dialect:
@@ -71,7 +93,8 @@ def get_dialect(dialect: str | Dialect) -> Dialect:
     """
     if not isinstance(dialect, str):
         return dialect
-    found = _DIALECTS.get(dialect) or _registered(dialect)
+    own = _DIALECTS.get(dialect)
+    found = _registered(dialect) if own is None else getattr(sys.modules[__name__], own)
     made = found() if callable(found) else found
     if not callable(getattr(made, "decoder", None)):
         raise MisuseError(
