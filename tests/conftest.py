@@ -3,8 +3,12 @@
 import shutil
 
 import pytest
+from hypothesis import settings
 
 from .redis_server import Server
+
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")  # how long an example takes says how busy the machine is
 
 LEFT_OUT = pytest.StashKey[int]()
 """How many tests were left out because of their mark (a count)."""

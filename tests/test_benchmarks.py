@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import bench, page, report, wire
+from benchmarks import bench, healing, page, report, wire
 from benchmarks.figures import figure, ratio
 from benchmarks.scenarios import SCENARIOS, Burst, Drip, FanOut, Memory, Reroute, Serve
 from benchmarks.subjects import SUBJECTS
@@ -155,6 +155,7 @@ def test_every_target_names_what_there_is():
 def test_every_subject_has_its_pins():
     """What is measured is pinned, exactly."""
     families = {one.venv for room in SUBJECTS.values() for one in room.values()}
+    families |= {*healing.PEERS.values()}
     pins = {path.stem: path.read_text("utf-8").split() for path in PINS.glob("*.txt")}
 
     assert families == {*pins}

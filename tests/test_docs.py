@@ -70,9 +70,10 @@ async def test_the_page_about_redis_runs(redis):
 @pytest.mark.anyio
 async def test_the_readme_example_runs(capsys):
     """The README's example, pointed at a provider that answers."""
-    example, imports = fences("README.md", "python")
+    example, *imports = fences("README.md", "python")
     names = {}
-    exec(imports, {})  # noqa: S102
+    for block in imports:
+        exec(block, {})  # noqa: S102
     async with FaultProvider(stream=Reply(*answers.text_stream("Ray", "leigh"))) as provider:
         exec(example.replace("https://api.example.com/v1", provider.url), names)  # noqa: S102
         await names["main"]()

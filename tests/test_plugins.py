@@ -1,11 +1,11 @@
 """Stages by name: an import path, or an entry point."""
 
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from streamkit import plugins
 from streamkit.dialects import Gemini, OpenAIChat, get_dialect
 from streamkit.errors import MisuseError
 from streamkit.plugins import DIALECTS, STAGES, load_dialect, load_stage
@@ -24,7 +24,7 @@ def registered(monkeypatch):
             EntryPoint("gemini", "streamkit.dialects:OpenAIChat", DIALECTS),
         ]
     )
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points.select(group=group))
 
 
 @pytest.mark.parametrize(
