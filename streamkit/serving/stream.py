@@ -61,7 +61,8 @@ class EventStream:
     Args:
         run: what is served; see `streamkit.Client.start`.
         encoder: the format: ``streamkit``, ``openai-chat``, ``openai-responses``,
-            ``lightspeed``, ``lightspeed-seed``, a registered name, or what makes an encoder.
+            ``anthropic-messages``, ``gemini``, ``lightspeed``, ``lightspeed-seed``, a
+            registered name, or what makes an encoder.
         after: the id of the last frame the client has (``Last-Event-ID``).
         heartbeat: seconds without a byte after which one is sent; None sends none.
         on_disconnect: what becomes of the run when its last client goes away:

@@ -199,6 +199,14 @@ def test_the_first_id_and_model_count():
     )
 
 
+def test_fields_of_the_responses_api_are_not_told():
+    """They echo the request, and hold the answer a second time."""
+    began = ResponseStarted("r", "m", {"object": "response", "instructions": "Be brief."})
+    late = Metadata(None, {"output.0": {"type": "message"}})
+    values = told(began, TextDelta("a"), late, Finished(0, "completed"), END)
+    assert not any(word in json.dumps(values) for word in ("instructions", "output.0"))
+
+
 def test_what_comes_late_is_told_at_the_end():
     """Beside the stop reason, or behind it."""
     *_, delta_, stop = told(

@@ -122,6 +122,13 @@ def test_fields_of_the_answer_are_told_once():
     assert "object" not in chunks[0]
 
 
+def test_fields_of_the_responses_api_are_not_told():
+    """They echo the request, and hold the answer a second time."""
+    began = ResponseStarted("r", "m", {"object": "response", "instructions": "Be brief."})
+    chunks = told(began, Metadata(None, {"output.0": {"type": "message"}}), TextDelta("a"))
+    assert {"candidates", "responseId", "modelVersion"} == chunks[0].keys()
+
+
 def test_calls_and_reasons_wait_for_the_end():
     """Nothing is told of them before the answer is whole."""
     call = [ToolCallStarted(0, "c", "f"), ToolCallDelta(0, '{"a":'), ToolCallDelta(0, " 1}")]

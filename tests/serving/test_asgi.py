@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 import streamkit
+from streamkit.dialects import get_dialect
 from streamkit.errors import MisuseError
 from streamkit.events import TextDelta
 from streamkit.framing import Frame
@@ -210,6 +211,14 @@ async def test_a_body_that_comes_in_parts_is_read_to_its_end(last, expected):
             await routes({**SCOPE, "method": "POST"}, receive, send)
 
     assert expected == sent[0]["status"]
+
+
+@pytest.mark.parametrize(
+    "name", ["anthropic-messages", "gemini", "openai-chat", "openai-responses"]
+)
+def test_the_apis_of_providers_are_formats(name):
+    """By the names of their dialects."""
+    assert isinstance(fresh_encoder(name), type(get_dialect(name).encoder()))
 
 
 async def test_an_encoder_is_a_name_or_what_makes_one():

@@ -6,7 +6,7 @@ import anyio
 import httpx
 import pytest
 
-from streamkit.dialects import Answer, OpenAIChat, OpenAIChatEncoder, get_dialect
+from streamkit.dialects import _DIALECTS, Answer, OpenAIChat, OpenAIChatEncoder, get_dialect
 from streamkit.errors import MisuseError
 from streamkit.events import (
     Citation,
@@ -19,6 +19,7 @@ from streamkit.events import (
     UsageReported,
 )
 from streamkit.framing import Frame
+from streamkit.replay import replay
 from streamkit.testing import Act, FaultProvider, Pause, Scenario, Until
 from streamkit.testing.scenario import Text, reply_of
 
@@ -242,6 +243,16 @@ async def test_a_buffered_answer_has_always_ended():
     for lines, reason in ((TEXT, "stop"), ("tool f {}", "tool_calls"), ("finish length", "length")):
         seen = await play("\n".join(("buffered", lines)), body=BUFFERED)
         assert reason == seen.json["choices"][0]["finish_reason"]
+
+
+@pytest.mark.parametrize("dialect", sorted(_DIALECTS))
+async def test_a_neutral_reason_is_told_in_the_apis_own_word(dialect):
+    """Streamed or whole; the client reads the neutral one."""
+    for side, asks in (("stream", None), ("buffered", BUFFERED)):
+        for reason in ("stop", "length"):
+            seen = await play(f"{side}\n{TEXT}\nfinish {reason}", dialect, asks)
+            run = await replay(seen.body, dialect, content_type=seen.headers["content-type"])
+            assert reason == run.response.finish
 
 
 # -- who gets what

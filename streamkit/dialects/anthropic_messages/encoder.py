@@ -113,6 +113,8 @@ class AnthropicMessagesEncoder:
     """By number of the call."""
     _agent: bool = attrs.field(default=False, init=False)
     """Whether the answer is an agent's turn."""
+    _foreign: bool = attrs.field(default=False, init=False)
+    """Whether the answer's fields are those of the Responses API, the request's among them."""
     _asked: bool = attrs.field(default=False, init=False)
     """Whether a call is the caller's to make."""
     _reason: str | None = attrs.field(default=None, init=False)
@@ -161,7 +163,8 @@ class AnthropicMessagesEncoder:
         """Take fields of the answer as a whole: to its beginning, to its end, or behind it."""
         for key in ("id", "model"):
             self._head[key] = self._head.get(key) or extra.get(key) or ""
-        own = {key: value for key, value in extra.items() if key not in _OWN}
+        self._foreign = self._foreign or extra.get("object") == "response"
+        own = {k: v for k, v in extra.items() if not (self._foreign or k in _OWN)}
         if not self._begun:
             overlay(self._head, own)
         else:

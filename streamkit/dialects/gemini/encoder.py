@@ -79,6 +79,8 @@ class GeminiEncoder:
     """The fields of every chunk."""
     _news: dict[str, Any] = attrs.field(factory=dict, init=False)
     """Fields of the answer that the next chunk tells."""
+    _foreign: bool = attrs.field(default=False, init=False)
+    """Whether the answer's fields are those of the Responses API, the request's among them."""
     _fallback: str = attrs.field(default="", init=False)
     """The id of an answer that has none."""
     _fields: dict[int, dict[str, Any]] = attrs.field(factory=dict, init=False)
@@ -207,7 +209,9 @@ class GeminiEncoder:
         for key, field in (("id", "responseId"), ("model", "modelVersion")):
             if extra.get(key):
                 self._head.setdefault(field, extra[key])
-        overlay(self._news, {k: v for k, v in extra.items() if k not in _OWN})
+        self._foreign = self._foreign or extra.get("object") == "response"
+        own = {k: v for k, v in extra.items() if not (self._foreign or k in _OWN)}
+        overlay(self._news, own)
 
     def _say(
         self,

@@ -7,7 +7,13 @@ from typing import Any, Final, cast
 
 import attrs
 
-from ...dialects import Encoder, OpenAIChatEncoder, OpenAIResponsesEncoder
+from ...dialects import (
+    AnthropicMessagesEncoder,
+    Encoder,
+    GeminiEncoder,
+    OpenAIChatEncoder,
+    OpenAIResponsesEncoder,
+)
 from ...errors import MisuseError
 from ...plugins import load_encoder
 from .lightspeed import LightspeedCurrent, LightspeedSeed
@@ -16,6 +22,8 @@ from .streamkit_json import StreamkitJson
 __all__ = ["LightspeedCurrent", "LightspeedSeed", "StreamkitJson", "fresh_encoder"]
 
 _ENCODERS: Final[dict[str, Callable[[], Encoder]]] = {
+    "anthropic-messages": AnthropicMessagesEncoder,
+    "gemini": GeminiEncoder,
     "lightspeed": LightspeedCurrent,
     "lightspeed-seed": LightspeedSeed,
     "openai-chat": OpenAIChatEncoder,

@@ -159,7 +159,8 @@ class Finish(Content):
     Why a choice ended.
 
     Args:
-        reason: the provider's word, such as ``stop``, ``length``, ``tool_calls``.
+        reason: the provider's word, or a neutral one, which each API is told in a word of
+            its own: ``stop``, ``length``, ``tool_calls``.
         choice: of the answer.
     """
 

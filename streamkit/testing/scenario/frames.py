@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import attrs
 
@@ -18,6 +18,7 @@ from ...events import (
     UsageReported,
 )
 from ...framing import DONE, Frame, decode, encode
+from ...response import Finish as Finishes
 from ...stages import Accumulator
 from .. import answers
 from .content import Content, Done, Error, Finish, Tool, Usage
@@ -25,6 +26,7 @@ from .content import Content, Done, Error, Finish, Tool, Usage
 __all__ = ["MODEL", "Told", "frames_of", "whole_of"]
 
 MODEL: Final = "demo-1"
+_FINISHES: Final = frozenset(get_args(Finishes))
 _RUN: Final = "1"
 """What the ids of answers are made of."""
 
@@ -106,12 +108,27 @@ class _Writer:
     def end(self) -> list[Frame]:
         """Give the frames of the answer's end."""
         last = self._accumulator(ResponseCompleted(evidence="finish_reason"))
-        return [frame for event in last for frame in self._encoder.encode(event)]
+        return [frame for event in map(_plain, last) for frame in self._encoder.encode(event)]
 
     def _frames(self, event: Event) -> Iterator[Frame]:
         """Give the frames of an event; what waits for the next one is let go."""
         for told in (*self._accumulator(event), Heartbeat()):
             yield from self._encoder.encode(told)
+
+
+def _plain(event: Event) -> Event:
+    """Take reasons in our own words for what they say, whatever the API's word for it is."""
+    if not isinstance(event, ResponseCompleted) or event.response is None:
+        return event
+    response = event.response
+    choices = tuple(
+        attrs.evolve(choice, finish=cast("Finishes", choice.finish_reason))
+        if choice.finish_reason in _FINISHES
+        else choice
+        for choice in response.choices
+    )
+    finish = choices[0].finish if choices else response.finish
+    return attrs.evolve(event, response=attrs.evolve(response, choices=choices, finish=finish))
 
 
 def _events(line: Any, calls: dict[int, int]) -> Sequence[Event]:
