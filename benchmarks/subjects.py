@@ -129,7 +129,10 @@ DECLARED = "anyio, attrs, httpx, httpx_sse, msgspec, structlog"
 
 IMPORT = {
     "what streamkit declares": Subject("streamkit", imports=DECLARED, about=DECLARED),
-    "streamkit": Subject("streamkit", imports="streamkit"),
+    "streamkit": Subject(
+        "streamkit", imports="streamkit", about="its rooms are read when asked for"
+    ),
+    "streamkit's Client": Subject("streamkit", imports="streamkit; streamkit.Client"),
     "httpx": Subject("streamkit", imports="httpx"),
     "aiohttp": Subject("streamkit", imports="aiohttp"),
     "openai": Subject("openai", imports="openai"),

@@ -17,44 +17,46 @@ The house, from the ground up; each room imports only those above it::
     cli                                 ``streamkit demo``
 """
 
-from importlib import import_module as _import_module
-from typing import Any as _Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import events
-from .client import Client
-from .errors import (
-    FrameTooLarge,
-    InBandError,
-    LimitExceeded,
-    LogError,
-    MalformedStream,
-    MisuseError,
-    ProducerLost,
-    ProviderError,
-    Refusal,
-    Rejected,
-    ResponseTooLarge,
-    RetractedAnswer,
-    StageError,
-    Stalled,
-    StreamkitError,
-    TransportError,
-    TruncatedStream,
-)
-from .limits import Limits
-from .pipeline import Pipeline, Recipe
-from .policy import ReroutePolicy
-from .response import Choice, Response, Timings, ToolCall, Usage
-from .stages import (
-    Accumulator,
-    Buffered,
-    ChunkParser,
-    EventFanout,
-    Suppressor,
-    Transport,
-)
-from .supervise import supervise
-from .supervisor import Run, Supervisor
+from .lazily import lazily as _lazily
+
+if _TYPE_CHECKING:
+    from . import events
+    from .client import Client
+    from .errors import (
+        FrameTooLarge,
+        InBandError,
+        LimitExceeded,
+        LogError,
+        MalformedStream,
+        MisuseError,
+        ProducerLost,
+        ProviderError,
+        Refusal,
+        Rejected,
+        ResponseTooLarge,
+        RetractedAnswer,
+        StageError,
+        Stalled,
+        StreamkitError,
+        TransportError,
+        TruncatedStream,
+    )
+    from .limits import Limits
+    from .pipeline import Pipeline, Recipe
+    from .policy import ReroutePolicy
+    from .response import Choice, Response, Timings, ToolCall, Usage
+    from .stages import (
+        Accumulator,
+        Buffered,
+        ChunkParser,
+        EventFanout,
+        Suppressor,
+        Transport,
+    )
+    from .supervised import supervise
+    from .supervisor import Run, Supervisor
 
 __version__ = "0.1.0"
 
@@ -98,9 +100,55 @@ __all__ = [
     "supervise",
 ]
 
-
-def __getattr__(name: str) -> _Any:
-    """Give `streamkit.remote`, which is read when it is first asked for."""
-    if name == "remote":
-        return _import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not _TYPE_CHECKING:
+    # Nothing is read before it is asked for: the rooms take longer than what they stand on.
+    __getattr__, __dir__ = _lazily(
+        __name__,
+        {
+            "client": ("Client",),
+            "errors": (
+                "FrameTooLarge",
+                "InBandError",
+                "LimitExceeded",
+                "LogError",
+                "MalformedStream",
+                "MisuseError",
+                "ProducerLost",
+                "ProviderError",
+                "Refusal",
+                "Rejected",
+                "ResponseTooLarge",
+                "RetractedAnswer",
+                "StageError",
+                "Stalled",
+                "StreamkitError",
+                "TransportError",
+                "TruncatedStream",
+            ),
+            "limits": ("Limits",),
+            "pipeline": ("Pipeline", "Recipe"),
+            "policy": ("ReroutePolicy",),
+            "response": ("Choice", "Response", "Timings", "ToolCall", "Usage"),
+            "stages": (
+                "Accumulator",
+                "Buffered",
+                "ChunkParser",
+                "EventFanout",
+                "Suppressor",
+                "Transport",
+            ),
+            "supervised": ("supervise",),
+            "supervisor": ("Run", "Supervisor"),
+        },
+        rooms=(
+            "cancellation",
+            "dialects",
+            "events",
+            "framing",
+            "logger",
+            "logs",
+            "plugins",
+            "remote",
+            "replay",
+        ),
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import MisuseError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = ["ENCODERS", "STAGES", "load_encoder", "load_stage"]
 
@@ -32,6 +34,13 @@ def load_stage(name: str) -> Any:
 def load_encoder(name: str) -> Any:
     """Load the encoder factory of that name, as `load_stage` does, from `ENCODERS`."""
     return _load(ENCODERS, "encoder", name)
+
+
+def entry_points(*, group: str) -> EntryPoints:
+    """Give what is registered; few ask, and what finds it takes long to import."""
+    from importlib import metadata  # noqa: PLC0415
+
+    return metadata.entry_points(group=group)
 
 
 def _load(group: str, kind: str, name: str) -> Any:

@@ -1,10 +1,13 @@
 """What users import: whole, documented, light, and silent."""
 
+import ast
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,11 +50,59 @@ def test_the_facade_is_complete():
     """``streamkit.__all__`` is sorted and holds every public name of the façade but its rooms."""
     names = {
         name
-        for name, value in vars(streamkit).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        for name in dir(streamkit)
+        if not name.startswith("_") and not inspect.ismodule(getattr(streamkit, name))
     }
     assert sorted(streamkit.__all__) == streamkit.__all__
     assert names | {"events"} == set(streamkit.__all__)
+
+
+@pytest.mark.parametrize("package", ["streamkit", "streamkit.dialects", "streamkit.stages"])
+def test_what_is_read_later_is_what_type_checkers_read(package):
+    """A lazy package gives each name of its imports for type checkers, from there, and no other."""
+    module = importlib.import_module(package)
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    checked = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(checked.test).endswith("TYPE_CHECKING")
+    imports = [node for node in checked.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: node.module for node in imports for alias in node.names if node.module}
+    script = f"""
+import {package} as package, sys
+before = {{*vars(package)}}
+for name in package.__all__:
+    if name not in before:
+        getattr(package, name)
+        print(name)
+"""
+    lazy = python(script).stdout.split()
+
+    assert {*lazy} == {*homes} | ({"events"} if package == "streamkit" else set())
+    for name, home in homes.items():
+        assert getattr(module, name) is getattr(importlib.import_module(f"{package}.{home}"), name)
+        assert name in dir(module)
+        assert importlib.util.find_spec(f"{package}.{name}") is None, "it would take its place"
+    with pytest.raises(AttributeError, match="has no attribute 'nonesuch'"):
+        _ = module.nonesuch
+
+
+def test_importing_streamkit_reads_no_room():
+    """A program pays for what it names: one dialect, and no stage that it has not."""
+    script = """
+import sys, streamkit
+
+def rooms():
+    return {name.partition(".")[2] for name in sys.modules if name.startswith("streamkit.")}
+
+assert rooms() == {"lazily"}, rooms()
+streamkit.Client(base_url="http://provider.invalid", dialect="openai-chat")
+assert "dialects.openai_chat" in rooms(), rooms()
+assert not rooms() & {"dialects.anthropic_messages", "stages.smooth", "supervised"}, rooms()
+assert streamkit.events.TextDelta and streamkit.logs.MemoryLog
+from streamkit import *
+assert Client is streamkit.Client and supervise is streamkit.supervise
+"""
+    done = python(script)
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_every_error_and_event_is_reachable():

@@ -6,16 +6,20 @@ One file per provider API, pure: frames to events, buffered JSON to events.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from typing import TYPE_CHECKING
 
 from ..errors import MisuseError
-from .answer import Answer, CallFold, ChoiceFold, PartMark, StepFold
-from .anthropic_messages import AnthropicMessages, AnthropicMessagesEncoder
-from .dialect import Decoder, Dialect, HttpCall
-from .encoder import Encoder
-from .in_band import find_error, read_error
-from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
-from .openai_chat import OpenAIChat, OpenAIChatEncoder
+from ..lazily import lazily
+
+if TYPE_CHECKING:
+    from .answer import Answer, CallFold, ChoiceFold, PartMark, StepFold
+    from .anthropic_messages import AnthropicMessages, AnthropicMessagesEncoder
+    from .dialect import Decoder, Dialect, HttpCall
+    from .encoder import Encoder
+    from .in_band import find_error, read_error
+    from .llama_stack_turn import LlamaStackTurn, LlamaStackTurnEncoder
+    from .openai_chat import OpenAIChat, OpenAIChatEncoder
 
 __all__ = [
     "Answer",
@@ -38,11 +42,28 @@ __all__ = [
     "read_error",
 ]
 
-_DIALECTS: dict[str, Callable[[], Dialect]] = {
-    AnthropicMessages.name: AnthropicMessages,
-    LlamaStackTurn.name: LlamaStackTurn,
-    OpenAIChat.name: OpenAIChat,
+_DIALECTS = {
+    "anthropic-messages": "AnthropicMessages",
+    "llama-stack-turn": "LlamaStackTurn",
+    "openai-chat": "OpenAIChat",
 }
+"""The class of each, by the name that it has itself."""
+
+if not TYPE_CHECKING:
+    # A program speaks one dialect or two: the others are not read.
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "answer": ("Answer", "CallFold", "ChoiceFold", "PartMark", "StepFold"),
+            "anthropic_messages": ("AnthropicMessages", "AnthropicMessagesEncoder"),
+            "dialect": ("Decoder", "Dialect", "HttpCall"),
+            "encoder": ("Encoder",),
+            "in_band": ("find_error", "read_error"),
+            "llama_stack_turn": ("LlamaStackTurn", "LlamaStackTurnEncoder"),
+            "openai_chat": ("OpenAIChat", "OpenAIChatEncoder"),
+        },
+        rooms=("arguments", "calls", "merge"),
+    )
 
 
 def get_dialect(dialect: str | Dialect) -> Dialect:
@@ -58,4 +79,5 @@ def get_dialect(dialect: str | Dialect) -> Dialect:
         raise MisuseError(
             f"expected a dialect's name; got {dialect!r}; there are: {', '.join(sorted(_DIALECTS))}"
         )
-    return _DIALECTS[dialect]()
+    made: Dialect = getattr(sys.modules[__name__], _DIALECTS[dialect])()
+    return made

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import anyio
 import attrs
-from anyio.streams.memory import MemoryObjectReceiveStream
 
 from .clock import Clock
 from .stage import Item, TimedTransform
 from .worker import Link, StageWorker, Worker
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream
 
 __all__ = ["Over", "Segment"]
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..dialects import Decoder
 from ..errors import (
@@ -21,6 +20,9 @@ from ..events import Event, Finished
 from ..framing import Ended
 from ..policy import Marks
 from .stage import Broken, Item
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 __all__ = ["Link", "ParserWorker", "StageWorker", "Worker", "stage_error"]
 
