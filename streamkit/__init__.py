@@ -151,5 +151,6 @@ if not _TYPE_CHECKING:
             "logs",
             "plugins",
             "remote",
+            "replay",
         ),
     )

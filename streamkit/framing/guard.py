@@ -53,7 +53,7 @@ class Guard:
     """Takes plain frames, past the text; None, or who needs their ids, has them in the text."""
     cut: bool = attrs.field(default=False, init=False)
     _texts: AsyncGenerator[str, None] | None = attrs.field(default=None, init=False)
-    _lines: deque[bytes] = attrs.field(factory=deque, init=False)  # the residue's
+    _lines: deque[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the residue's
     _kept: int = attrs.field(default=0, init=False)  # bytes in _lines
     _frame: int = attrs.field(default=0, init=False)  # bytes of the open frame's ended lines
     _length: int = attrs.field(default=0, init=False)  # bytes of the open line
@@ -61,7 +61,7 @@ class Guard:
     _head: bytes | None = attrs.field(default=b"", init=False)  # None: no longer a BOM's
     _tail: bytes = attrs.field(default=b"", init=False)  # a character's first bytes
     _after_cr: bool = attrs.field(default=False, init=False)
-    _fresh: bool = attrs.field(default=False, init=False)  # nothing is open or pending
+    _fresh: bool = attrs.field(default=True, init=False)  # nothing is open or pending
 
     @property
     def residue(self) -> str:
@@ -91,12 +91,11 @@ class Guard:
             # The hot path: with nothing open, here or in httpx-sse (an id it keeps is in no
             # frame), whole frames only need decoding.
             if self._fresh and len(chunk) <= limit:
-                if take is not None and (lines := _data_lines(chunk)):
-                    for line in lines:
-                        if data := line.decode("utf-8", "replace").removeprefix(" "):
-                            take(Frame(data))
+                if take is not None and _taken(chunk, take):
+                    self._head = None
                     continue
                 if _is_plain(chunk):
+                    self._head = None
                     yield chunk.decode("utf-8", "replace")
                     continue
             good, fits = self._count(self._line_feeds(self._unmarked(chunk)))
@@ -164,10 +163,11 @@ class Guard:
                 self._keep(line)
 
     def _keep(self, line: bytes) -> None:
-        self._lines.append(line)
+        lines = self._lines = self._lines or deque()
+        lines.append(line)
         self._kept += len(line) + 1
-        while self._kept > RESIDUE and len(self._lines) > 1:
-            self._kept -= len(self._lines.popleft()) + 1
+        while self._kept > RESIDUE and len(lines) > 1:
+            self._kept -= len(lines.popleft()) + 1
 
     def _text(self, chunk: bytes, *, final: bool = False) -> str:
         """Decode what is whole; a character cut in two waits for its rest."""
@@ -177,12 +177,17 @@ class Guard:
         return text
 
 
-def _data_lines(chunk: bytes) -> list[bytes]:
-    """Give what follows each ``data:``, where *chunk* is nothing but frames of one such line."""
+def _taken(chunk: bytes, take: Callable[[Frame], object]) -> bool:
+    """Hand *chunk* on where it is nothing but frames of one ``data:`` line each."""
     if chunk[:5] != b"data:" or chunk[-2:] != b"\n\n" or b"\r" in chunk:
-        return []
+        return False
     lines = chunk[5:-2].split(b"\n\ndata:")
-    return lines if chunk.count(b"\n") == 2 * len(lines) else []
+    if chunk.count(b"\n") != 2 * len(lines):
+        return False
+    for line in lines:
+        if data := line.decode("utf-8", "replace").removeprefix(" "):
+            take(Frame(data))
+    return True
 
 
 def _is_plain(chunk: bytes) -> bool:

@@ -55,7 +55,7 @@ class Cursor:
     _pieces: int = attrs.field(default=0, init=False)
     """How many pieces of a merged backlog were given since."""
     _backlog: Backlog | None = attrs.field(default=None, init=False)
-    _ready: deque[Event] = attrs.field(factory=deque, init=False)
+    _ready: deque[Event] | tuple[()] = attrs.field(default=(), init=False)
     """Events to give before the log's next: the fold, or a merged backlog."""
     _caught_up: bool = attrs.field(default=False, init=False)
     """Whether it was ever level with the newest event: until then its lag is not its fault."""
@@ -201,7 +201,6 @@ class Cursor:
 
     def restart(self) -> None:
         """Begin anew with all the log has: it has no longer what came next."""
-        self._ready.clear()
         self._backlog, self._plain = None, False
         self._begin(self.id)
 
@@ -218,9 +217,8 @@ class Cursor:
 
     def _begin(self, after: str | None) -> None:
         """Have the answer so far told, behind a gap where it was told some of it."""
-        if after is not None:
-            self._ready.append(Gap(after))
-        self._ready.extend(self._log.folded())
+        gap = () if after is None else (Gap(after),)
+        self._ready = deque((*gap, *self._log.folded())) or ()
         self._position = self._log.base
 
     def _from_backlog(self) -> Event | None:
@@ -234,7 +232,7 @@ class Cursor:
                 "policy='coalesce'"
             )
         if not self._ready and self._backlog is not None:
-            self._ready.extend(filter(self._keeps, self._backlog.events()))
+            self._ready = deque(filter(self._keeps, self._backlog.events()))
             self._backlog = None
         event = self._ready.popleft() if self._ready else None
         self._pieces += 1

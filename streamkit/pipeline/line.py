@@ -117,7 +117,7 @@ class Line:
     ) -> None:
         # Nothing in here raises but cancellation: failures travel in band.
         self._apart = True
-        links = [Link.open(_AHEAD) for _ in parts[1:]]
+        links = [Link(_AHEAD) for _ in parts[1:]]
         segments: list[Segment] = []
         try:
             async with anyio.create_task_group() as tasks:

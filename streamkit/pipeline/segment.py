@@ -47,22 +47,12 @@ class Segment:
     outlet: Outlet
     """Raises `Over` when it needs no more."""
 
-    _enter: Callable[[Item], None] = attrs.field(init=False)
-    _leave: Callable[[], Item] = attrs.field(init=False)
-    _steps: Sequence[Callable[[int], int]] = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        # Looked up once, not at every read.
-        self._enter = self.links[0].sink.send_nowait
-        self._leave = self.links[-1].source.receive_nowait
-        self._steps = [worker.step for worker in self.workers]
-
     @classmethod
     def of(cls, makers: Sequence[Callable[..., Worker]], outlet: Outlet) -> Segment:
         """Join the workers that *makers* make of their source and sink."""
-        links = [Link.open() for _ in range(len(makers) + 1)]
+        links = [Link() for _ in range(len(makers) + 1)]
         workers = [
-            make(source=before.source, sink=after.sink)
+            make(before=before, after=after)
             for make, (before, after) in zip(makers, pairwise(links), strict=True)
         ]
         return cls(links, workers, outlet)
@@ -109,7 +99,7 @@ class Segment:
 
     async def _wake(self, timed: StageWorker, now: float) -> None:
         """Send what a timed first stage has due through the stages behind it."""
-        for out in self._out(timed.wake(now), self._steps[1:]):
+        for out in self._out(timed.wake(now), self.workers[1:]):
             wait = self.outlet(out)
             if wait is not None:
                 await wait()
@@ -117,24 +107,24 @@ class Segment:
     def _through(self, item: Item) -> Iterable[Item]:
         """Take *item* through every stage; give what comes out of the last."""
         if type(item) is not list:
-            self._enter(item)
-            return self._out(1, self._steps)
+            self.links[0].sink.send_nowait(item)
+            return self._out(1, self.workers)
         batch = item
         for number, worker in enumerate(self.workers, 1):
             if worker.over:
                 return ()
             out = worker.handle(batch)
             if type(out) is not list or not out or worker.broken is not None or out[-1].terminal:
-                return self._out(worker.pass_on(out), self._steps[number:])
+                return self._out(worker.pass_on(out), self.workers[number:])
             batch = out  # the hot path: a batch in, a batch out
         return (batch,)
 
-    def _out(self, items: int, steps: Iterable[Callable[[int], int]]) -> Iterator[Item]:
+    def _out(self, items: int, workers: Iterable[Worker]) -> Iterator[Item]:
         """Drive the stages behind so many items; give what comes out of the last."""
-        for step in steps:
-            items = step(items)
+        for worker in workers:
+            items = worker.step(items)
         for _ in range(items):
-            yield self._leave()
+            yield self.links[-1].source.receive_nowait()
 
 
 async def _receive(

@@ -33,45 +33,57 @@ _ROOM = 2
 """Items a link between synchronous neighbours holds: a batch, and what broke behind it."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Link:
-    """The memory stream between two stages. It carries items, never single events."""
+    """
+    The memory stream between two stages. It carries items, never single events.
 
-    sink: MemoryObjectSendStream[Item]
-    source: MemoryObjectReceiveStream[Item]
+    It is opened when it is first asked for an end: many are never needed.
+    """
 
-    @classmethod
-    def open(cls, room: int = _ROOM) -> Link:
-        """Open a link that holds *room* items."""
-        return cls(*anyio.create_memory_object_stream[Item](room))
+    room: int = _ROOM
+    """Items it holds (a count)."""
+    _ends: tuple[MemoryObjectSendStream[Item], MemoryObjectReceiveStream[Item]] | None = (
+        attrs.field(default=None, init=False)
+    )
+
+    @property
+    def sink(self) -> MemoryObjectSendStream[Item]:
+        """Where items go in."""
+        return self._open()[0]
+
+    @property
+    def source(self) -> MemoryObjectReceiveStream[Item]:
+        """Where they come out."""
+        return self._open()[1]
 
     def close(self) -> None:
         """Close both ends."""
-        self.sink.close()
-        self.source.close()
+        for end in self._ends or ():
+            end.close()
+
+    def _open(self) -> tuple[MemoryObjectSendStream[Item], MemoryObjectReceiveStream[Item]]:
+        if self._ends is None:
+            self._ends = anyio.create_memory_object_stream[Item](self.room)
+        return self._ends
 
 
 @attrs.define(eq=False)
 class Worker:
     """One synchronous stage between two links; it never waits."""
 
-    source: MemoryObjectReceiveStream[Item]
-    sink: MemoryObjectSendStream[Item]
-    _take: Callable[[], Item] = attrs.field(init=False)
-    _give: Callable[[Item], None] = attrs.field(init=False)
+    before: Link
+    after: Link
     broken: Broken | None = attrs.field(default=None, init=False)
     """What broke behind the batch that `handle` gave, as long as it is not passed on."""
     over: bool = attrs.field(default=False, init=False)
     """Whether the sink has the terminal, or what broke: nothing may come behind it."""
 
-    def __attrs_post_init__(self) -> None:
-        self._take, self._give = self.source.receive_nowait, self.sink.send_nowait
-
     def step(self, items: int) -> int:
         """Take that many items from the source; give how many went to the sink."""
         sent = 0
         for _ in range(items):
-            item = self._take()
+            item = self.before.source.receive_nowait()
             if not self.over:
                 sent += self.pass_on(self.handle(item))
         return sent
@@ -84,11 +96,11 @@ class Worker:
         """Send *out*, and what broke behind it; give how many items went to the sink."""
         sent = 0
         if out:
-            self._give(out)
+            self.after.sink.send_nowait(out)
             self.over = type(out) is not list or out[-1].terminal
             sent = 1
         if self.broken is not None:
-            self._give(self.broken)
+            self.after.sink.send_nowait(self.broken)
             self.broken, self.over = None, True
             sent += 1
         return sent
@@ -103,7 +115,6 @@ class StageWorker(Worker):
     _batched: Callable[[list[Event]], list[Event]] | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
         # A stage of the house may take a batch in one call: most of its
         # events pass it untouched, and a list is then handed on uncopied.
         own = type(self.stage)

@@ -30,21 +30,20 @@ class Audience:
 
     run: Run
     finalise: float
+    # None of these is made for a run without callbacks.
+    _cursor: Cursor = attrs.field(init=False)
     _dispatcher: Dispatcher = attrs.field(init=False)
-    _cursor: Cursor | None = attrs.field(default=None, init=False)
-    _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
-    _left: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._dispatcher = Dispatcher(self.run.callbacks)
+    _scope: anyio.CancelScope = attrs.field(init=False)
+    _left: anyio.Event = attrs.field(init=False)
 
     def seat(self) -> None:
-        """Attach, before the first event."""
+        """Attach, before the first event: the rest is for those who did."""
         self._cursor = self.run.subscribe()
+        self._dispatcher = Dispatcher(self.run.callbacks)
+        self._scope, self._left = anyio.CancelScope(), anyio.Event()
 
     async def listen(self) -> None:
         """Tell the callbacks every event, to the end."""
-        assert self._cursor is not None  # noqa: S101
         try:
             with self._scope:
                 async with self._cursor as events:

@@ -106,13 +106,26 @@ def test_the_strategy_reaches(reaches):
 @pytest.mark.parametrize("read", [*PLAIN, PLAIN[0] + PLAIN[1], b"".join(PLAIN)])
 async def test_plain_frames_go_past_httpx_sse(read):
     """Where nothing is open, frames of one line of data are handed on without a text."""
-    taken = []
-    async with aclosing(pieces([b": hi\n\n", read, b": bye\n\n"])) as body:
+    for first in ([], [b": hi\n\n"]):
+        taken = []
+        async with aclosing(pieces([*first, read, b": bye\n\n"])) as body:
+            guard = Guard(body, max_frame_bytes=1000)
+            guard.take = taken.append
+            texts = [text async for text in guard.aiter_text()]
+        assert [*(text.decode() for text in first), ": bye\n\n"] == texts
+        assert read.count(b"\n\n") == len(taken)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("first", [b"data: 1\n\n", b": hi\n\n", b"event: ping\ndata: 1\n\n"])
+@pytest.mark.parametrize("take", [None, [].append])
+async def test_a_byte_order_mark_opens_a_body_or_is_none(first, take):
+    """Behind whole frames, however they went, the same bytes are text. Quirk 13."""
+    async with aclosing(pieces([first, b"\xef\xbb\xbfdata: 2\n\n"])) as body:
         guard = Guard(body, max_frame_bytes=1000)
-        guard.take = taken.append
+        guard.take = take
         texts = [text async for text in guard.aiter_text()]
-    assert [": hi\n\n", ": bye\n\n"] == texts
-    assert read.count(b"\n\n") == len(taken)
+    assert "\ufeffdata: 2\n\n" == texts[-1]
 
 
 @pytest.mark.anyio
