@@ -36,6 +36,7 @@ def stream_class(module: Any) -> Any:
                 return data
 
             async def aclose(self) -> None:
+                """Let go of the answer; see `Healing.aclose`."""
                 await self._healing.aclose()
 
         _STREAMS[module] = HealedBody
