@@ -12,7 +12,7 @@ def small(monkeypatch):
     """Seconds are enough to see that it works."""
     for name, size in {"WATCHERS": 20, "EVENTS": 5, "RUNS": 1, "STUCK": 5}.items():
         monkeypatch.setattr(watchers, name, size)
-    monkeypatch.setattr(watchers, "LENGTHS", (3_000, 6_000))
+    monkeypatch.setattr(watchers, "LENGTHS", (2_100, 2_200))
     monkeypatch.setattr(watchers, "LIVE", 3)
     monkeypatch.setattr(watchers, "EACH", 20)
 

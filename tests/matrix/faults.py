@@ -19,7 +19,7 @@ _HTML: Final = b"<!doctype html><html><body><h1>Welcome</h1></body></html>"
 _ERROR: Final = answers.error("the model fell over", type="server_error")
 SHORT: Final = Limits(first_byte=1, first_content=1, idle=1, drain=1)
 """The clocks of a client whose provider falls silent."""
-_TOTAL: Final = Limits(total=1)
+_TOTAL: Final = Limits(total=2)
 _TEXTS: Final = ("text", "reasoning", "choices")
 _CALLS: Final = ("tools", "mixed")
 
