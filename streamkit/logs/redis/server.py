@@ -60,6 +60,7 @@ class Server:
         """
 
         async def introduce(connection: Any) -> None:
+            """Do what a connection does first, and tell of it."""
             await connection.on_connect()
             if connected is not None:
                 await connected(connection)
