@@ -1,14 +1,15 @@
 """Every asynchronous test runs on asyncio, on uvloop and on trio; what a run left out is said."""
 
 import shutil
+from importlib.util import find_spec
 
 import pytest
-from hypothesis import settings
 
-from .redis_server import Server
+if find_spec("hypothesis"):  # an older SDK's venv, where some tests run, has only what they need
+    from hypothesis import settings
 
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")  # how long an example takes says how busy the machine is
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")  # how long an example takes says how busy the machine is
 
 LEFT_OUT = pytest.StashKey[int]()
 """How many tests were left out because of their mark (a count)."""
@@ -30,6 +31,8 @@ async def redis(tmp_path):
     """A private redis-server of this test's own."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    from .redis_server import Server
+
     server = Server(tmp_path)
     await server.start()
     yield server
