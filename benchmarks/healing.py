@@ -1,5 +1,7 @@
 """
-What healing brings: ``python -m benchmarks.healing [--venvs DIR] [--peer NAME]...``.
+What healing brings, and what it costs.
+
+``python -m benchmarks.healing [--venvs DIR] [--peer NAME]...``: what it brings.
 
 Each peer, an SDK in a venv and a process of its own, reads each hostile
 stream twice over loopback HTTP: as it is, and through `HealingTransport`. A
@@ -8,19 +10,26 @@ calls among it, and, where the stream holds none, an error. The provider
 refuses the buffered call, so that nothing is healed by asking again.
 
 The hostile streams are read from ``../shared/hostile`` beside the checkout.
+
+``python -m benchmarks.healing --cost``: the processor time that a chunk of a
+healthy stream costs, read from memory through httpx, as it is and healed.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import httpx
 from rich.console import Console
 from rich.table import Table
 
+from streamkit.healing import HealingTransport
 from streamkit.testing import FaultProvider, Reply, answers
 
 from .unavailable import Unavailable
@@ -39,6 +48,8 @@ PEERS = {
     "litellm": "litellm",
 }
 """By name: the family of pins each is installed from."""
+CHUNKS, RUNS = 20_000, 7
+"""Chunks of the stream whose cost is measured, and how often it is (counts)."""
 PATIENCE = 300
 """What a peer may take for all streams (seconds)."""
 
@@ -125,6 +136,53 @@ def judged(cases, made):
     return sum(right[False]), sum(right[True]), wrong
 
 
+class Memory(httpx.AsyncBaseTransport):
+    """A transport that answers from memory: one chunk after the other, no network."""
+
+    def __init__(self, chunks):
+        self.chunks = chunks
+
+    async def handle_async_request(self, request):
+        """Give them all."""
+
+        class Body(httpx.AsyncByteStream):
+            async def __aiter__(body):  # noqa: N805
+                for chunk in self.chunks:
+                    await anyio.lowlevel.checkpoint()  # as a socket would
+                    yield chunk
+
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Body())
+
+
+async def read_from(transport):
+    """Read a stream through a client; gives the processor time of a chunk (microseconds)."""
+    asked = {"model": "m", "messages": [], "stream": True}
+    async with httpx.AsyncClient(transport=transport) as client:
+        began = time.process_time()
+        url = "http://provider/v1/chat/completions"
+        async with client.stream("POST", url, json=asked) as response:
+            size = sum([len(part) async for part in response.aiter_raw()])
+        spent = time.process_time() - began
+    return spent / CHUNKS * 1e6, size
+
+
+def cost():
+    """Measure what healing adds to a chunk, interleaved; gives medians."""
+    chunks = answers.text_stream(*["word "] * CHUNKS)
+    direct, healed = [], []
+    for run in range(RUNS + 1):
+        for times, transport in (
+            (direct, Memory(chunks)),
+            (healed, HealingTransport(Memory(chunks))),
+        ):
+            spent, size = anyio.run(read_from, transport)
+            if size != sum(map(len, chunks)):
+                raise SystemExit("expected every byte to come through; some did not")
+            if run:
+                times.append(spent)
+    return statistics.median(direct), statistics.median(healed)
+
+
 def main(argv=None):
     """Print the table; the exit code is 0 where every peer that was measured reads all."""
     parser = argparse.ArgumentParser(
@@ -132,7 +190,15 @@ def main(argv=None):
     )
     parser.add_argument("--venvs", type=Path, default=CACHE, help="where venvs are kept")
     parser.add_argument("--peer", action="append", choices=PEERS, help="this one only; repeatable")
+    parser.add_argument("--cost", action="store_true", help="what it costs, in place of all else")
     options = parser.parse_args(argv)
+    if options.cost:
+        direct, healed = cost()
+        sys.stdout.write(
+            f"a chunk of a healthy stream, read from memory through httpx: {direct:.2f} us; "
+            f"healed: {healed:.2f} us; added: {healed - direct:.2f} us\n"
+        )
+        return 0
     if not HOSTILE.exists():
         sys.stderr.write("expected the hostile streams beside the checkout; they are not there\n")
         return 2
