@@ -28,9 +28,14 @@ def overlay(into: dict[str, Any], new: dict[str, Any] | None) -> None:
     Lay *new* over *into*: its last value of each field counts, but never a null.
 
     For what a provider sends whole each time: usage, ids, search results.
+    Objects are laid over field by field: a later one without a field wipes nothing.
     """
     for key, value in (new or {}).items():
-        if value is not None or key not in into:
+        old = into.get(key)
+        if type(old) is dict and type(value) is dict:
+            into[key] = laid = dict(old)  # the old one is an event's
+            overlay(laid, value)
+        elif value is not None or key not in into:
             into[key] = value
 
 

@@ -45,11 +45,13 @@ def test_the_last_value_counts_but_never_a_null(fold, expected, parts):
     assert expected == fold(*parts)
 
 
-def test_overlay_replaces_whole_values():
-    """What a provider sends whole each time is not mixed with what came before."""
-    assert {"a": {"y": 2}, "l": [2]} == overlaid(
-        {"a": {"x": 1}, "l": [1]}, {"a": {"y": 2}, "l": [2]}
+def test_overlay_replaces_values_and_wipes_no_field():
+    """A list is what came last; an object keeps the fields that a later one does not have."""
+    before = {"a": {"x": 1, "z": 1}, "l": [1]}
+    assert {"a": {"x": 1, "y": 2, "z": 3}, "l": [2]} == overlaid(
+        before, {"a": {"y": 2, "z": 3}, "l": [2]}
     )
+    assert {"a": {"x": 1, "z": 1}, "l": [1]} == before
 
 
 def test_merge_folds_objects_field_by_field():
