@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 MARKED = "tests/test_supervise_older_sdk.py"
 """One test, and it is marked."""
 PLAIN = "tests/test_surface.py"
-LINE = "left out: 1 test marked interop (Redis, Node, Chromium); run with -m interop"
+LINE = "left out: 1 test marked interop (Redis, Node, Chromium, uvloop); run with -m interop"
 
 
 def summary(*arguments):
