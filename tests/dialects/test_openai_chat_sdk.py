@@ -15,7 +15,7 @@ import pytest
 import streamkit
 from streamkit.testing import FaultProvider, Reply, answers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.interop]  # a minute of proof, in CI
 
 SHARED = Path(__file__).parents[3] / "shared"
 REFUSED = Reply(answers.error("not now"), status=500)

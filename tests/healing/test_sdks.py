@@ -17,7 +17,7 @@ import pytest
 from streamkit.healing import HealingTransport
 from streamkit.testing import Drop, FaultProvider, Reply, answers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.interop]  # a minute of proof, in CI
 
 SHARED = Path(__file__).parents[3] / "shared"
 HOSTILE = [
