@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, Mapping
 from math import inf
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import anyio
 import attrs
-from httpx_sse import EventSource, ServerSentEvent
+from httpx_sse import ServerSentEvent
 
 from .codec import from_json
 from .errors import (
@@ -27,7 +27,7 @@ from .errors import (
     excerpt,
 )
 from .events import Event, Gap, Heartbeat, ResponseFailed, Unknown
-from .framing import Guard, decode
+from .framing import Guard, decode, read_events, too_large
 from .limits import Limits
 from .logger import log
 from .response import Response
@@ -104,20 +104,29 @@ class _Connection:
 
     response: Any
     bodies: tuple[Any, ...]
-    guard: Guard
     frames: AsyncGenerator[ServerSentEvent, None]
 
     @classmethod
     def of(cls, response: Any, max_frame_bytes: int) -> Self:
         bodies = open_body(response)
-        guard = Guard(bodies[0], max_frame_bytes=max_frame_bytes)
-        frames = EventSource(cast("Any", guard)).aiter_sse()
-        return cls(response, bodies, guard, cast("Any", frames))
+        return cls(response, bodies, _frames(bodies[0], max_frame_bytes))
 
     async def aclose(self, seconds: float) -> None:
         await self.frames.aclose()
-        await self.guard.aclose()
         await leave(self.response, self.bodies, 0.0, seconds)
+
+
+async def _frames(body: Any, max_frame_bytes: int) -> AsyncGenerator[ServerSentEvent, None]:
+    """Give the frames of *body*, which its owner closes, with their ids."""
+    guard = Guard(max_frame_bytes)
+    async for chunk in body:
+        text, fits = guard.feed(chunk)
+        for frame in read_events(text):
+            yield frame
+        if not fits:
+            raise too_large("an SSE frame", max_frame_bytes)
+    for frame in read_events(guard.eof()):
+        yield frame
 
 
 class _Refused(Exception):

@@ -16,11 +16,16 @@ class Framer(ABC):
     Bytes in, frames out; where the bytes are cut never matters.
 
     ``feed(a) + feed(b)`` equals ``feed(a + b)``, the error included: the
-    frames before a fault are returned first, and the next call raises it
-    (``feed(b"")`` will do). A framer that has raised is spent.
+    frames before a fault are returned first, and the next call raises it; till
+    then it is in *fault*. A framer that has one is spent.
     """
 
-    _fault: ProviderError | None = None
+    fault: ProviderError | None = None
+
+    @property
+    def residue(self) -> str:
+        """What was no part of the format, for the dialect to look at."""
+        return ""
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """
@@ -42,13 +47,13 @@ class Framer(ABC):
         return self._collect(self._finish())
 
     def _collect(self, frames: Iterator[Frame]) -> list[Frame]:
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         done: list[Frame] = []
         try:
             done.extend(frames)  # keeps what came before an error
         except ProviderError as error:
-            self._fault = error
+            self.fault = error
             if not done:
                 raise
         return done

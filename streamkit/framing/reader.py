@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -11,11 +10,10 @@ import attrs
 from streamkit.framing.aws import AwsEventStream
 from streamkit.framing.frame import Ended, Frame
 from streamkit.framing.framer import Framer
-from streamkit.framing.guard import Guard
 from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, opening, sniff
-from streamkit.framing.sse import read_sse
+from streamkit.framing.sse import ServerSentEvents
 from streamkit.framing.waiting import GoOn
 from streamkit.framing.whole import WholeBody, response_too_large
 
@@ -36,14 +34,15 @@ After: TypeAlias = Callable[[], Awaitable[None]] | None
 BATCH: Final = 1024
 """Frames handed over at the latest, where a body never waits (a count)."""
 
-_FRAMERS: dict[Kind, Callable[[int], Framer]] = {
+_FRAMERS: Final[dict[Kind, Callable[[int], Framer]]] = {
+    Kind.SSE: ServerSentEvents,
     Kind.NDJSON: Lines,
     Kind.ARRAY: ArrayItems,
     Kind.AWS: AwsEventStream,
 }
 
 
-async def read_frames(
+def read_frames(
     body: AsyncIterator[bytes],
     emit: Emit,
     *,
@@ -51,7 +50,7 @@ async def read_frames(
     max_frame_bytes: int,
     max_response_bytes: int,
     on_bytes: Callable[[], None] | None = None,
-) -> Ended:
+) -> Coroutine[Any, Any, Ended]:
     """
     Read *body* to its end and emit its frames, whatever kind of body it is.
 
@@ -75,54 +74,8 @@ async def read_frames(
         MalformedStream, TruncatedStream: the framing itself is broken.
             In each case the frames before the fault have been emitted.
     """
-    intake = _Intake(body, emit, max_response_bytes, on_bytes)
-    kind = await intake.look(content_type)
-    async with aclosing(intake.chunks()) as chunks:
-        try:
-            residue = await _read(kind, chunks, intake, max_frame_bytes)
-        except Exception:  # the body's, too: it may break without a wait before it
-            await intake.flush()
-            raise
-    await intake.flush()
-    return Ended(residue)
-
-
-async def _read(
-    kind: Kind, chunks: AsyncIterator[bytes], intake: _Intake, max_frame_bytes: int
-) -> str:
-    """Read *chunks* as *kind* says; return the residue."""
-    if kind is Kind.SSE:
-        return await _read_sse(chunks, intake, max_frame_bytes)
-    if kind is not Kind.WHOLE:
-        await _feed(_FRAMERS[kind](max_frame_bytes), chunks, intake)
-        return ""
-    whole = WholeBody(intake.max_response_bytes)
-    async for chunk in chunks:
-        whole.feed(chunk)
-    frames = whole.eof()
-    if whole.is_sse:
-        return await _read_sse(_once(whole.body), intake, max_frame_bytes)
-    intake.batch += frames
-    return ""
-
-
-async def _read_sse(chunks: AsyncIterator[bytes], intake: _Intake, max_frame_bytes: int) -> str:
-    guard = Guard(chunks, max_frame_bytes=max_frame_bytes)
-    await read_sse(guard, intake.batch.append)
-    return guard.residue
-
-
-async def _feed(framer: Framer, chunks: AsyncIterator[bytes], intake: _Intake) -> None:
-    async for chunk in chunks:
-        frames = framer.feed(chunk)
-        while frames:  # a fault behind them is raised by the next call
-            intake.batch += frames
-            frames = framer.feed(b"")
-    intake.batch += framer.eof()
-
-
-async def _once(chunk: bytes) -> AsyncGenerator[bytes, None]:
-    yield chunk
+    bounds = max_frame_bytes, max_response_bytes
+    return _Intake(body, emit, *bounds, on_bytes).read(content_type)
 
 
 @attrs.define(eq=False)
@@ -131,36 +84,22 @@ class _Intake:
 
     body: AsyncIterator[bytes]
     emit: Emit
+    max_frame_bytes: int
     max_response_bytes: int
     on_bytes: Callable[[], None] | None
-    batch: list[Frame] = attrs.field(factory=list, init=False)
     _hand_over: Callable[[list[Frame]], After] | None = attrs.field(init=False)
+    _batch: list[Frame] = attrs.field(factory=list, init=False)
+    _total: int = attrs.field(default=0, init=False)
     _fault: BaseException | None = attrs.field(default=None, init=False)
     _after: After = attrs.field(default=None, init=False)
     """What must be awaited before the next chunk is looked at."""
-    head: bytes = attrs.field(default=b"", init=False)
-    total: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._hand_over = getattr(self.emit, "nowait", None)
 
-    async def look(self, content_type: str) -> Kind:
-        """Read until the kind of body is plain, and keep what was read for `chunks`."""
-        async for chunk in self.body:
-            if chunk and self.on_bytes is not None:
-                self.on_bytes()
-            self.total += len(chunk)
-            # Blanks in front say nothing; kept, a hostile flood of them would be searched anew
-            # at every read.
-            self.head = opening(self.head + (self._cut(chunk) if self._full else chunk))
-            kind = sniff(self.head, content_type, eof=self._full)
-            if kind is not None:
-                return kind
-        return sniff(self.head, content_type, eof=True) or Kind.WHOLE
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def read(self, content_type: str) -> Ended:
         """
-        Yield what each read brings; the first is what `look` has seen.
+        Read to the end of the body.
 
         Each read is begun by hand, to see whether it waits: one read of a
         socket often brings many chunks, and the HTTP client gives them one by
@@ -168,64 +107,95 @@ class _Intake:
         frames are handed over as early as can be when that is done right
         before the wait: once a read, not once a chunk.
         """
-        body, batch, limit = self.body, self.batch, self.max_response_bytes
-        eager = self._hand_over is not None
-        if self.head:
-            yield self.head
-        while True:
-            if batch and (not eager or len(batch) >= BATCH):
-                await self.flush()
-            if self.total > limit:
-                raise response_too_large(limit)
-            try:
-                read: Any = body.__anext__().__await__()
-                waits_for = next(read)
-            except StopIteration as got:
-                chunk: bytes = got.value
-            except StopAsyncIteration:
-                return
-            else:
-                self._before_waiting()
+        most = 1 if self._hand_over is None else BATCH
+        limit = self.max_response_bytes
+        try:
+            chunk: bytes | None
+            framer, chunk = await self._look(content_type)
+            while chunk is not None:
+                self._batch += framer.feed(chunk)
+                if framer.fault is not None:
+                    raise framer.fault
+                if len(self._batch) >= most:
+                    await self._flush()
+                if self._total > limit:
+                    raise response_too_large(limit)
                 try:
-                    chunk = await GoOn(read, waits_for)
+                    read: Any = self.body.__anext__().__await__()
+                    waits_for = next(read)
+                except StopIteration as got:
+                    chunk = self._counted(got.value)
                 except StopAsyncIteration:
-                    return
-                await self._after_waiting()
-            self.total += len(chunk)
-            yield chunk if self.total <= limit else self._cut(chunk)
+                    chunk = None
+                else:
+                    self._before_waiting()
+                    chunk = self._came(await GoOn(read, waits_for))
+                    if self._after is not None:
+                        await self._settle(self._after)
+            self._end(framer)
+        except Exception:  # the body's, too: it may break without a wait before it
+            await self._flush()
+            raise
+        await self._flush()
+        return Ended(framer.residue)
+
+    async def _look(self, content_type: str) -> tuple[Framer, bytes]:
+        """Read until the kind of body is plain; give what frames it, and what was read."""
+        head, kind = b"", None
+        async for chunk in self.body:
+            if chunk and self.on_bytes is not None:
+                self.on_bytes()
+            # Blanks in front say nothing; kept, a hostile flood of them would be searched anew
+            # at every read.
+            head = opening(head + self._counted(chunk))
+            full = self._total > self.max_response_bytes
+            kind = sniff(head, content_type, eof=full)
+            if kind is not None:
+                break
+        kind = kind or sniff(head, content_type, eof=True) or Kind.WHOLE
+        make = _FRAMERS.get(kind)
+        if make is not None:
+            return make(self.max_frame_bytes), head
+        return WholeBody(self.max_response_bytes, self.max_frame_bytes), head
+
+    def _end(self, framer: Framer) -> None:
+        """Take what the end of the body completes."""
+        self._batch += framer.eof()
+        if framer.fault is not None:
+            raise framer.fault
+
+    def _counted(self, chunk: bytes) -> bytes:
+        """Count *chunk*; give what of it is within the bound."""
+        self._total += len(chunk)
+        beyond = self._total - self.max_response_bytes
+        return chunk if beyond <= 0 else chunk[:-beyond]
 
     def _before_waiting(self) -> None:
         """Hand over what has gathered: the next read waits."""
-        if self.batch and self._hand_over is not None:
-            batch = self.batch.copy()
-            self.batch.clear()
+        if self._batch and self._hand_over is not None:
+            batch, self._batch = self._batch, []
             try:
                 self._after = self._hand_over(batch)
             except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
                 self._fault = error
 
-    async def _after_waiting(self) -> None:
-        """Tell that bytes came, and wait for those who took what was handed over."""
+    def _came(self, chunk: bytes | None) -> bytes | None:
+        """Tell that bytes came, where it was not the end that did."""
         if self._fault is not None:
             raise self._fault
+        if chunk is None:
+            return None
         if self.on_bytes is not None:
             self.on_bytes()
-        if self._after is not None:
-            after, self._after = self._after, None
-            await after()
+        return self._counted(chunk)
 
-    async def flush(self) -> None:
+    async def _settle(self, after: Callable[[], Awaitable[None]]) -> None:
+        """Wait for those who took what was handed over."""
+        self._after = None
+        await after()
+
+    async def _flush(self) -> None:
         """Emit what has gathered, if anything has."""
-        if self.batch:
-            batch = self.batch.copy()
-            self.batch.clear()  # first: emit may raise, and then nothing is emitted twice
+        if self._batch:
+            batch, self._batch = self._batch, []  # emit may raise: then nothing is emitted twice
             await self.emit(batch)
-
-    @property
-    def _full(self) -> bool:
-        """Whether more than the bound has come."""
-        return self.total > self.max_response_bytes
-
-    def _cut(self, chunk: bytes) -> bytes:
-        """Give what of the newest chunk, counted already, is within the bound."""
-        return chunk[: len(chunk) - (self.total - self.max_response_bytes)]

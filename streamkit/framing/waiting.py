@@ -16,7 +16,8 @@ class GoOn:
     Go on with an ``await`` whose first step was taken, as ``await`` itself would.
 
     Awaited, it gives what the one it goes on with gives, or its exception;
-    cancellation is thrown into that one, where it waits.
+    cancellation is thrown into that one, where it waits. The end of an
+    asynchronous iterator, which is no exception, is None.
     """
 
     awaited: Generator[Any, Any, Any]
@@ -38,3 +39,5 @@ class GoOn:
                 waits_for = resume(value)
             except StopIteration as got:
                 return got.value
+            except StopAsyncIteration:
+                return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from functools import partial
 
 import attrs
 
@@ -15,6 +16,7 @@ from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.jsontext import decode
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, sniff
+from streamkit.framing.sse import ServerSentEvents
 
 __all__ = ["WholeBody", "response_too_large"]
 
@@ -27,22 +29,19 @@ class WholeBody(Framer):
     """
     Collect a body and give it as one frame, ``whole``, at its end.
 
-    A body that turns out to be JSON lines is given line by line instead. One
-    that is an unfinished JSON document is ``cut``. HTML and the like are given
-    as they are, for the dialect to report.
+    A body that turns out to be JSON lines is given line by line instead, and
+    one with server-sent events behind a document, event by event. One that is
+    an unfinished JSON document is ``cut``. HTML and the like are given as they
+    are, for the dialect to report.
     """
 
     max_response_bytes: int
     """Bytes of the whole body."""
-    is_sse: bool = attrs.field(default=False, init=False)
-    """Whether, at its end, a document with SSE behind it is what it turned out to be."""
+    max_frame_bytes: int
+    """Bytes of one frame, where it turns out to have many."""
+    residue: str = attrs.field(default="", init=False)
     _parts: list[bytes] = attrs.field(factory=list, init=False)
     _size: int = attrs.field(default=0, init=False)
-
-    @property
-    def body(self) -> bytes:
-        """What was collected so far."""
-        return b"".join(self._parts)
 
     def _cut(self, chunk: bytes) -> Iterator[Frame]:
         self._size += len(chunk)
@@ -52,19 +51,28 @@ class WholeBody(Framer):
         return iter(())
 
     def _finish(self) -> Iterator[Frame]:
-        body = self.body.strip().removeprefix(BOM_UTF8).lstrip()
+        whole = b"".join(self._parts)
+        body = whole.strip().removeprefix(BOM_UTF8).lstrip()
         if not body:
             return
         if _is_json(body):
             yield Frame(body, whole=True)
         elif sniff(body, eof=True, look=len(body)) is Kind.NDJSON:
-            lines = Lines(len(body))
-            yield from lines.feed(body)
-            yield from lines.eof()
+            yield from _all(Lines(len(body)), body)
+        elif body.startswith(b"{") and not _is_unfinished(body) and _SSE_DATA.search(body):
+            events = ServerSentEvents(self.max_frame_bytes)
+            yield from _all(events, whole)
+            self.residue = events.residue
         else:
-            cut = _is_unfinished(body)
-            self.is_sse = body.startswith(b"{") and not cut and bool(_SSE_DATA.search(body))
-            yield Frame(body, whole=True, cut=cut)
+            yield Frame(body, whole=True, cut=_is_unfinished(body))
+
+
+def _all(framer: Framer, body: bytes) -> Iterator[Frame]:
+    """Frame a body that is all there."""
+    for step in (partial(framer.feed, body), framer.eof):
+        yield from step()
+        if framer.fault is not None:
+            raise framer.fault
 
 
 def _is_json(body: bytes) -> bool:

@@ -3,6 +3,7 @@
 import json
 import struct
 from binascii import crc32
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import example, given
@@ -265,20 +266,27 @@ def test_an_incomplete_aws_message_is_truncated():
 )
 def test_a_whole_body_is_given_at_its_end(body, frames):
     """One document is one frame; JSON lines are not one document. Quirks 20, 22 and 23."""
-    assert frames == through(WholeBody(BIG), bytewise(body))
+    assert frames == through(WholeBody(BIG, BIG), bytewise(body))
 
 
 def test_a_document_with_sse_behind_it_is_told():
     """A document over several lines with SSE behind it shows only at the end."""
-    framer = WholeBody(BIG)
-    framer.feed(b'{\n"error":1}\ndata: 1\n\n')
-    framer.eof()
-    assert framer.is_sse
+    framer = WholeBody(BIG, BIG)
+    assert [] == framer.feed(b'{\n"error":1}\ndata: 1\n\n')
+    assert [Frame("1")] == framer.eof()
+    assert '{\n"error":1}' == framer.residue
+
+
+def test_a_frame_behind_a_document_is_bounded():
+    """As any frame is; those before it are told."""
+    assert [Frame("1"), ANY] == through(
+        WholeBody(BIG, 8), [b'{\n"er":1}\n\ndata: 1\n\ndata: 2345678\n\n']
+    )
 
 
 def test_a_whole_body_is_bounded():
     """A body that is collected is bounded."""
-    framer = WholeBody(3)
+    framer = WholeBody(3, 3)
     framer.feed(b"123")
     with pytest.raises(ResponseTooLarge, match="max_response_bytes = 3 bytes"):
         framer.feed(b"4")

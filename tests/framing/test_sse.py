@@ -1,23 +1,26 @@
 """Frames that go past httpx-sse, and those that do not: nobody can tell them apart."""
 
-from contextlib import aclosing
+from codecs import BOM_UTF8
 from random import Random
 
-import anyio
 import pytest
-from httpx_sse import EventSource
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from streamkit.errors import FrameTooLarge
-from streamkit.framing import Frame, Guard, read_sse
+from streamkit.framing import Framer, ServerSentEvents, read_events
 
-from .bodies import bytewise, cut_at, cuts, pieces
+from .bodies import bytewise, cut_at, cuts
 
 PLAIN = [b'data: {"a":1}\n\n', b"data:1\n\n", "data:  é漢😀\u2028\x85\n\n".encode()]
 ODD = [
     b"data: \n\n",
     b"data:\n\n",
+    b"event: ping\ndata: 1\n\n",
+    b"event:ping\ndata:\n\n",
+    b"event: \ndata: 1\n\n",
+    b"event: message\ndata: \n\n",
+    b"data: 1\nevent: ping\n\n",
     b"data: null\n\n",
     b"data: : not a comment\n\n",
     b"data: \xff\xe6\xbc\n\n",
@@ -26,7 +29,6 @@ ODD = [
     b"data: 1\rdata: 2\n\n",
     b"data: 1\ndata:2\n\n",
     b"data\n\n",
-    b"event: ping\ndata: 1\n\n",
     b"event: ping\n",
     b"event: late\n\n",
     b"id: 7\ndata: 1\n\n",
@@ -46,38 +48,45 @@ blocks = st.one_of(st.sampled_from(PLAIN), st.sampled_from(PLAIN + ODD))
 reads = st.lists(st.lists(blocks, max_size=4).map(b"".join), max_size=8)
 
 
-async def frames_of(chunks, limit, read):
+def frames_of(framer, chunks):
     """Give the frames, how the body ended, and the residue."""
     frames, error = [], None
-    async with aclosing(pieces(chunks)) as body:
-        guard = Guard(body, max_frame_bytes=limit)
-        try:
-            await read(guard, frames.append)
-        except FrameTooLarge as raised:
-            error = str(raised)
-    return frames, error, guard.residue, guard.cut
+    try:
+        for chunk in chunks:
+            frames += framer.feed(chunk)
+        frames += framer.eof()
+        framer.feed(b"")
+    except FrameTooLarge as raised:
+        error = str(raised)
+    return frames, error, framer.residue
 
 
-async def through_httpx_sse(guard, take):
-    """Read every frame by httpx-sse."""
-    async with aclosing(guard), aclosing(EventSource(guard).aiter_sse()) as events:
-        async for sse in events:
-            if sse.data or sse.event != "message":
-                take(Frame(sse.data, sse.event, False, guard.cut))
+class ByHttpxSse(ServerSentEvents):
+    """Every frame by httpx-sse."""
+
+    feed = Framer.feed
 
 
 @settings(max_examples=400)
 @given(reads, cuts, st.sampled_from([9, 20, 1 << 20]))
 def test_the_shortcut_changes_no_frame(chunks, places, limit):
     """With and without the way past httpx-sse, the frames, the end and the residue are the same."""
+    whole = b"".join(chunks)
+    for cut in (chunks, cut_at(whole, places), bytewise(whole), [b"data: 0\n\n", *chunks]):
+        expected = frames_of(ByHttpxSse(limit), cut)
+        assert expected == frames_of(ServerSentEvents(limit), cut)
 
-    async def check():
-        whole = b"".join(chunks)
-        for cut in (chunks, cut_at(whole, places), bytewise(whole), [b"data: 0\n\n", *chunks]):
-            expected = await frames_of(cut, limit, through_httpx_sse)
-            assert expected == await frames_of(cut, limit, read_sse)
 
-    anyio.run(check)
+@settings(max_examples=400)
+@given(reads)
+def test_what_is_whole_says_what_httpx_sse_says(chunks):
+    """The guard takes nothing away: the frames are those of the whole text, read by httpx-sse."""
+    whole = b"".join(chunks)
+    text = whole.removeprefix(BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n\n"
+    events = read_events(text.decode("utf-8", "replace"))
+    expected = [(sse.data, sse.event) for sse in events if sse.data or sse.event != "message"]
+    frames, _, _ = frames_of(ServerSentEvents(1 << 20), chunks)
+    assert expected == [(frame.data, frame.event) for frame in frames]
 
 
 @pytest.mark.parametrize(
@@ -102,40 +111,47 @@ def test_the_strategy_reaches(reaches):
     )
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("read", [*PLAIN, PLAIN[0] + PLAIN[1], b"".join(PLAIN)])
-async def test_plain_frames_go_past_httpx_sse(read):
-    """Where nothing is open, frames of one line of data are handed on without a text."""
-    for first in ([], [b": hi\n\n"]):
-        taken = []
-        async with aclosing(pieces([*first, read, b": bye\n\n"])) as body:
-            guard = Guard(body, max_frame_bytes=1000)
-            guard.take = taken.append
-            texts = [text async for text in guard.aiter_text()]
-        assert [*(text.decode() for text in first), ": bye\n\n"] == texts
-        assert read.count(b"\n\n") == len(taken)
+NAMED = b"event: ping\ndata: 1\n\n"
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("first", [b"data: 1\n\n", b": hi\n\n", b"event: ping\ndata: 1\n\n"])
-@pytest.mark.parametrize("take", [None, [].append])
-async def test_a_byte_order_mark_opens_a_body_or_is_none(first, take):
+@pytest.fixture
+def odd(monkeypatch):
+    """Give what reaches httpx-sse."""
+    texts = []
+
+    def read(text):
+        texts.append(text)
+        return read_events(text)
+
+    monkeypatch.setattr("streamkit.framing.sse.read_events", read)
+    return texts
+
+
+@pytest.mark.parametrize("read", [*PLAIN, NAMED, PLAIN[0] + NAMED + PLAIN[1], b"".join(PLAIN)])
+@pytest.mark.parametrize("first", [[], [b": hi\n\n"], [b"id: 1\ndata: 1\n\n"]])
+def test_plain_frames_go_past_httpx_sse(first, read, odd):
+    """Where nothing is open, frames of one line of data are cut where they are."""
+    framer = ServerSentEvents(1000)
+    for before in first:
+        framer.feed(before)
+    odd.clear()
+    assert read.count(b"\n\n") == len(framer.feed(read))
+    assert [] == odd
+
+
+@pytest.mark.parametrize("first", [b"data: 1\n\n", b": hi\n\n", b"id: 1\ndata: 1\n\n"])
+def test_a_byte_order_mark_opens_a_body_or_is_none(first):
     """Behind whole frames, however they went, the same bytes are text. Quirk 13."""
-    async with aclosing(pieces([first, b"\xef\xbb\xbfdata: 2\n\n"])) as body:
-        guard = Guard(body, max_frame_bytes=1000)
-        guard.take = take
-        texts = [text async for text in guard.aiter_text()]
-    assert "\ufeffdata: 2\n\n" == texts[-1]
+    framer = ServerSentEvents(1000)
+    framer.feed(first)
+    assert [] == framer.feed(b"\xef\xbb\xbfdata: 2\n\n")
+    assert "\ufeffdata: 2" == framer.residue
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("before", [b"event: ping\n", b"id: 7\n", b"data: 0\n", b"da", b": hi\r"])
-async def test_nothing_goes_past_what_is_open(before):
+@pytest.mark.parametrize("before", [b"event: ping\n", b"id: 7\n", b"data: 0\n", b"data: 0\r"])
+def test_nothing_goes_past_what_is_open(before, odd):
     """A name, an id, a line or a CR that waits for more is finished by httpx-sse."""
-    taken = []
-    async with aclosing(pieces([before, PLAIN[0]])) as body:
-        guard = Guard(body, max_frame_bytes=1000)
-        guard.take = taken.append
-        texts = [text async for text in guard.aiter_text()]
-    assert (before + PLAIN[0]).replace(b"\r", b"\n").decode() == "".join(texts)
-    assert [] == taken
+    framer = ServerSentEvents(1000)
+    assert [] == framer.feed(before)
+    framer.feed(PLAIN[0])
+    assert [(before + PLAIN[0]).replace(b"\r", b"\n").decode()] == list(filter(None, odd))

@@ -162,6 +162,11 @@ async def test_the_next_item_is_given_and_the_end_is_an_end():
         await next_of(source, lambda: calls.append("wait"))
 
 
+async def test_an_end_that_is_waited_for_is_none():
+    """It is no exception."""
+    assert await next_of(body(anyio.lowlevel.checkpoint), lambda: None) is None
+
+
 async def test_a_read_that_is_given_up_is_closed():
     """Whoever closes the waiting coroutine closes the read in it."""
     left = []
