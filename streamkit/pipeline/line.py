@@ -18,7 +18,7 @@ from ..response import Response
 from .clock import Clock
 from .recipe import is_async
 from .segment import Over, Segment, Wait
-from .stage import Broken, Folding, Item, Source, Taps, TimedTransform
+from .stage import Broken, Delivering, Folding, Item, Source, Taps, TimedTransform
 from .tasked import TaskedStage
 from .worker import Link, ParserWorker, StageWorker, Worker, stage_error
 
@@ -26,10 +26,9 @@ __all__ = ["Line"]
 
 _AHEAD = 16
 """Batches a task may be ahead of the next (a count)."""
+_LEFT = "the read was cancelled"
 _LINGER = 0.05
 """Seconds a read behind the answer may take to end by itself, so that the connection lives on."""
-
-Deliver = Callable[[list[Event]], None]
 
 
 @attrs.define(eq=False)
@@ -48,22 +47,19 @@ class Line:
     marks: Marks
     clock: Clock
     poke: Callable[[], None]
-    deliver: Deliver
-    """Takes a batch of what came out at the end, at once."""
-    is_full: Callable[[], bool]
-    room: Callable[[], Any]
+    delivery: Delivering
     fuse: bool = True
     final: frozenset[str] = frozenset()
     """Stages whose exception fails the run, by name."""
     response: Response | None = attrs.field(default=None, init=False)
     broken: Exception | None = attrs.field(default=None, init=False)
-    reading: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
+    _reading: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
     """Around the source alone: cancelled, it breaks off behind the data that came."""
-    cause: StreamkitError | None = attrs.field(default=None, init=False)
-    """Why *reading* was cancelled."""
+    _group: anyio.CancelScope | None = attrs.field(default=None, init=False)
+    """Around all, where the end of the line is in another task than the source."""
+    _cause: StreamkitError | None = attrs.field(default=None, init=False)
+    """What it was broken off with."""
     _over: bool = attrs.field(default=False, init=False)
-    _apart: bool = attrs.field(default=False, init=False)
-    """Whether the end of the line is in another task than the source."""
     _grace: float = attrs.field(default=0.0, init=False)
     """Seconds that a stage has for what it does behind the terminal."""
     _tasked: list[TaskedStage] = attrs.field(factory=list, init=False)
@@ -94,33 +90,45 @@ class Line:
         self._grace = taps.close
         parts = list(self._parts())
         if len(parts) == 1 and not isinstance(parts[0], tuple):
-            segment = Segment.of(parts[0], self._end)
-            try:
-                await self._read(source, request, taps, segment)
-            finally:
-                segment.close()
+            await self._read(source, request, taps, Segment(parts[0], self._end))
         else:
             await self._run_apart(source, request, taps, parts)
-            if self.broken is None and self.response is None:
-                # The group may have ended by a cancellation that is not its own.
-                await anyio.lowlevel.checkpoint_if_cancelled()
+        return self._verdict()
+
+    def break_off(self, cause: StreamkitError, within: float | None = None) -> None:
+        """
+        Read no more: what came goes down the line, and then *cause*.
+
+        Args:
+            cause: what is raised, unless the answer was whole.
+            within: seconds for all of it, however many tasks there are; None
+                leaves them their time.
+        """
+        self._cause = cause
+        self._reading.cancel()
+        if self._group is not None and within is not None:
+            self._group.deadline = anyio.current_time() + within
+
+    def _verdict(self) -> Response:
         if self.broken is not None:
             if isinstance(self.broken, StageError):
                 self.broken.final = self.broken.stage in self.final
             raise self.broken
         if self.response is None:
-            raise TruncatedStream("expected the stages to pass on a terminal event; none came")
+            raise self._cause or TruncatedStream(
+                "expected the stages to pass on a terminal event; none came"
+            )
         return self.response
 
     async def _run_apart(
         self, source: Source, request: dict[str, Any], taps: Taps, parts: Sequence[Any]
     ) -> None:
         # Nothing in here raises but cancellation: failures travel in band.
-        self._apart = True
-        links = [Link(_AHEAD) for _ in parts[1:]]
+        links = [Link.of(_AHEAD) for _ in parts[1:]]
         segments: list[Segment] = []
         try:
             async with anyio.create_task_group() as tasks:
+                self._group = tasks.cancel_scope
                 for number, part in enumerate(parts):
                     last = number == len(links)
                     outlet = self._end if last else partial(self._hand_on, number, links[number])
@@ -131,7 +139,7 @@ class Line:
                         self._tasked.append(tasked)
                         tasks.start_soon(tasked.run)
                         continue
-                    segment = Segment.of(part, outlet)
+                    segment = Segment(part, outlet)
                     segments.append(segment)
                     if number:
                         after_link = None if last else links[number]
@@ -143,6 +151,9 @@ class Line:
                 segment.close()
             for link in links:
                 link.close()
+        if self.broken is None and self.response is None:
+            # The group may have ended by a cancellation that is not its own.
+            await anyio.lowlevel.checkpoint_if_cancelled()
 
     async def _pull(self, segment: Segment, before: Link, after: Link | None) -> None:
         try:
@@ -157,32 +168,40 @@ class Line:
         self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
     ) -> None:
         """Drive the source; how it ends goes down the line behind the data."""
+        ended: Item
+        emit = segment.push if self._apart else _Intake(self, segment)
         try:
-            ended = await self._fetch(source, request, taps, segment)
+            try:
+                with self._reading:
+                    call = source.call(self.dialect, request)
+                    ended = await source.fetch(call, self.dialect, emit, taps)
+            except Over:
+                raise
+            except StreamkitError as error:
+                ended = Broken(error)
+            except Exception as error:  # noqa: BLE001 (the contract: any exception)
+                ended = Broken(_unmapped(error))
+            except anyio.get_cancelled_exc_class() as error:
+                if not is_foreign():
+                    raise
+                ended = Broken(_unmapped(error))
+            if self._reading.cancelled_caught:
+                ended = Broken(self._cause or TransportError(_LEFT))
             if not self._over:
                 await segment.push(ended)
         except Over:
             pass
+        finally:
+            segment.close()
 
-    async def _fetch(
-        self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
-    ) -> Item:
-        try:
-            call = source.call(self.dialect, request)
-            emit = segment.push if self._apart else _Intake(self, segment)
-            with self.reading:
-                return await source.fetch(call, self.dialect, emit, taps)
-        except Over:
-            raise
-        except StreamkitError as error:
-            return Broken(error)
-        except Exception as error:  # noqa: BLE001 (the contract: any exception)
-            return Broken(_unmapped(error))
-        except anyio.get_cancelled_exc_class() as error:
-            if not is_foreign():
-                raise
-            return Broken(_unmapped(error))
-        return Broken(self.cause or TransportError("the read was cancelled"))
+    def let_go(self, seconds: float) -> None:
+        """Give the body so many seconds to end by itself; nobody needs it."""
+        self._reading.deadline = anyio.current_time() + seconds
+
+    @property
+    def _apart(self) -> bool:
+        """Whether the end of the line is in another task than the source."""
+        return self._group is not None
 
     def _hand_on(self, number: int, link: Link, item: Item) -> Wait | None:
         """Give what comes out of part *number* to the task of the next."""
@@ -206,12 +225,12 @@ class Line:
 
     def _take(self, item: Item) -> Wait | None:
         if type(item) is list:
-            self.deliver(item)
+            self.delivery.deliver(item)
             last = item[-1]
             if last.terminal:
                 self._complete(last)
                 self._finish()
-            if self.is_full():
+            if self.delivery.full:
                 return self._wait_for_room
         elif isinstance(item, Broken):
             self.broken = item.error
@@ -221,7 +240,7 @@ class Line:
     def _finish(self) -> NoReturn:
         self._over = True
         if self._apart:  # a read, or anything else, may be waited for that nobody needs
-            self.reading.deadline = anyio.current_time() + _LINGER
+            self.let_go(_LINGER)
             for tasked in self._tasked:
                 tasked.leave(self._grace)
         raise Over
@@ -232,7 +251,7 @@ class Line:
 
     async def _wait_for_room(self) -> None:
         try:
-            await (self.room() if self._apart else self._held(self.room))
+            await (self.delivery.room() if self._apart else self._held(self.delivery.room))
         except Exception as error:  # noqa: BLE001 (a log may be anyone's)
             self._break(error)
 
@@ -258,16 +277,12 @@ class Line:
             self.response = last.response or Response()
 
     def _parts(self) -> Iterator[Any]:
-        """Cut the line where a task begins: lists of worker makers, or one async stage."""
-        part: list[Callable[..., Worker]] = []
-        decoder = self.dialect.decoder()
-        parser = partial(
-            ParserWorker, decoder=decoder, marks=self.marks, now=self.clock.now, poke=self.poke
-        )
+        """Cut the line where a task begins: lists of workers, or one async stage."""
+        part: list[Worker] = []
         if not self.fuse:
             yield part  # the source alone
             part = []
-        part.append(parser)
+        part.append(ParserWorker(self.dialect.decoder(), self.marks, self.clock.now, self.poke))
         for name, stage in self.stages:
             own = is_async(stage)
             if part and (own or not self.fuse or isinstance(stage, TimedTransform)):
@@ -276,7 +291,7 @@ class Line:
             if own:
                 yield (name, stage)
             else:
-                part.append(partial(StageWorker, name=name, stage=stage))
+                part.append(StageWorker(name, stage))
         yield part
 
 
@@ -298,7 +313,7 @@ class _Intake:
         except Over:
             # A whole answer lets the body end by itself, so that its connection lives on.
             linger = _LINGER if self.line.broken is None else 0.0
-            self.line.reading.deadline = anyio.current_time() + linger
+            self.line.let_go(linger)
             return _raise_over
 
 

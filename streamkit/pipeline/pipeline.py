@@ -8,13 +8,12 @@ from typing import Any, Protocol, Self
 import attrs
 
 from ..errors import MisuseError, excerpt
-from ..events import Event
 from ..policy import Marks
 from .bypass import bypassing
 from .clock import Clock
 from .line import Line
 from .recipe import Recipe
-from .stage import Fan, Parsing, Source
+from .stage import Delivering, Fan, Parsing, Source
 
 __all__ = ["Pipeline", "Supervising"]
 
@@ -97,9 +96,7 @@ class Pipeline:
         marks: Marks,
         clock: Clock,
         poke: Callable[[], None],
-        deliver: Callable[[list[Event]], None],
-        is_full: Callable[[], bool],
-        room: Callable[[], Any],
+        delivery: Delivering,
     ) -> Line:
         """Make the stages of one attempt, fresh."""
         stages = [_fresh(recipe) for recipe in self._recipes]
@@ -109,9 +106,7 @@ class Pipeline:
             marks=marks,
             clock=clock,
             poke=poke,
-            deliver=deliver,
-            is_full=is_full,
-            room=room,
+            delivery=delivery,
             fuse=self.fuse,
             final=frozenset(
                 name

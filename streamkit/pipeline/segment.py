@@ -42,20 +42,11 @@ class Segment:
     or what ends the answer, goes through the streams from there on.
     """
 
-    links: Sequence[Link]
     workers: Sequence[Worker]
     outlet: Outlet
     """Raises `Over` when it needs no more."""
-
-    @classmethod
-    def of(cls, makers: Sequence[Callable[..., Worker]], outlet: Outlet) -> Segment:
-        """Join the workers that *makers* make of their source and sink."""
-        links = [Link() for _ in range(len(makers) + 1)]
-        workers = [
-            make(before=before, after=after)
-            for make, (before, after) in zip(makers, pairwise(links), strict=True)
-        ]
-        return cls(links, workers, outlet)
+    _links: Sequence[Link] = attrs.field(default=(), init=False)
+    """Before, between and behind the workers; opened when one is needed."""
 
     async def push(self, item: Item) -> None:
         """Take *item* through every stage, and wait where what comes out must be waited for."""
@@ -88,7 +79,7 @@ class Segment:
 
     def close(self) -> None:
         """Close every stream."""
-        for link in self.links:
+        for link in self._links:
             link.close()
 
     def _timed(self) -> StageWorker | None:
@@ -99,7 +90,7 @@ class Segment:
 
     async def _wake(self, timed: StageWorker, now: float) -> None:
         """Send what a timed first stage has due through the stages behind it."""
-        for out in self._out(timed.wake(now), self.workers[1:]):
+        for out in self._out(timed.wake(now, self._open()[1]), 1):
             wait = self.outlet(out)
             if wait is not None:
                 await wait()
@@ -107,24 +98,32 @@ class Segment:
     def _through(self, item: Item) -> Iterable[Item]:
         """Take *item* through every stage; give what comes out of the last."""
         if type(item) is not list:
-            self.links[0].sink.send_nowait(item)
-            return self._out(1, self.workers)
+            self._open()[0].sink.send_nowait(item)
+            return self._out(1, 0)
         batch = item
         for number, worker in enumerate(self.workers, 1):
             if worker.over:
                 return ()
             out = worker.handle(batch)
             if type(out) is not list or not out or worker.broken is not None or out[-1].terminal:
-                return self._out(worker.pass_on(out), self.workers[number:])
+                return self._out(worker.pass_on(out, self._open()[number]), number)
             batch = out  # the hot path: a batch in, a batch out
         return (batch,)
 
-    def _out(self, items: int, workers: Iterable[Worker]) -> Iterator[Item]:
-        """Drive the stages behind so many items; give what comes out of the last."""
-        for worker in workers:
-            items = worker.step(items)
+    def _out(self, items: int, number: int) -> Iterator[Item]:
+        """Drive the stages behind link *number*, which holds so many; give what comes out."""
+        links = self._open()
+        for worker, (before, after) in zip(
+            self.workers[number:], pairwise(links[number:]), strict=True
+        ):
+            items = worker.step(items, before, after)
         for _ in range(items):
-            yield self.links[-1].source.receive_nowait()
+            yield links[-1].source.receive_nowait()
+
+    def _open(self) -> Sequence[Link]:
+        if not self._links:
+            self._links = [Link.of() for _ in range(len(self.workers) + 1)]
+        return self._links
 
 
 async def _receive(

@@ -26,6 +26,7 @@ from ..response import Response
 __all__ = [
     "AsyncStage",
     "Broken",
+    "Delivering",
     "Emit",
     "EventReceiver",
     "EventSender",
@@ -183,6 +184,20 @@ class Log(Protocol):
 
     async def room(self) -> None:
         """Wait until the readers that may hold the writer up have caught up."""
+
+
+class Delivering(Protocol):
+    """Who takes what comes out of the last stage."""
+
+    def deliver(self, batch: list[Event], /) -> None:
+        """Take a batch at once, never waiting; the terminal, last, completes the answer."""
+
+    @property
+    def full(self) -> bool:
+        """Whether `room` must be waited for before more is read."""
+
+    async def room(self) -> None:
+        """Wait until more may come."""
 
 
 @runtime_checkable

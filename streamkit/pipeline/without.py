@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 import attrs
@@ -42,6 +42,8 @@ class Without:
         body = {key: value for key, value in call.body.items() if key not in self.fields}
         return attrs.evolve(call, body=body)
 
-    async def fetch(self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /) -> Ended:
+    def fetch(
+        self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /
+    ) -> Coroutine[Any, Any, Ended]:
         """Send the call, as the source does."""
-        return await self.source.fetch(call, dialect, emit, taps)
+        return self.source.fetch(call, dialect, emit, taps)

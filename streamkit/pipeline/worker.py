@@ -35,72 +35,55 @@ _ROOM = 2
 
 @attrs.define(eq=False)
 class Link:
-    """
-    The memory stream between two stages. It carries items, never single events.
+    """The memory stream between two stages. It carries items, never single events."""
 
-    It is opened when it is first asked for an end: many are never needed.
-    """
+    sink: MemoryObjectSendStream[Item]
+    """Where items go in."""
+    source: MemoryObjectReceiveStream[Item]
+    """Where they come out."""
 
-    room: int = _ROOM
-    """Items it holds (a count)."""
-    _ends: tuple[MemoryObjectSendStream[Item], MemoryObjectReceiveStream[Item]] | None = (
-        attrs.field(default=None, init=False)
-    )
-
-    @property
-    def sink(self) -> MemoryObjectSendStream[Item]:
-        """Where items go in."""
-        return self._open()[0]
-
-    @property
-    def source(self) -> MemoryObjectReceiveStream[Item]:
-        """Where they come out."""
-        return self._open()[1]
+    @classmethod
+    def of(cls, room: int = _ROOM) -> Link:
+        """Open one that holds *room* items."""
+        return cls(*anyio.create_memory_object_stream[Item](room))
 
     def close(self) -> None:
         """Close both ends."""
-        for end in self._ends or ():
-            end.close()
-
-    def _open(self) -> tuple[MemoryObjectSendStream[Item], MemoryObjectReceiveStream[Item]]:
-        if self._ends is None:
-            self._ends = anyio.create_memory_object_stream[Item](self.room)
-        return self._ends
+        self.sink.close()
+        self.source.close()
 
 
 @attrs.define(eq=False)
 class Worker:
     """One synchronous stage between two links; it never waits."""
 
-    before: Link
-    after: Link
     broken: Broken | None = attrs.field(default=None, init=False)
     """What broke behind the batch that `handle` gave, as long as it is not passed on."""
     over: bool = attrs.field(default=False, init=False)
     """Whether the sink has the terminal, or what broke: nothing may come behind it."""
 
-    def step(self, items: int) -> int:
-        """Take that many items from the source; give how many went to the sink."""
+    def step(self, items: int, before: Link, after: Link) -> int:
+        """Take that many items from the link before; give how many went to the one behind."""
         sent = 0
         for _ in range(items):
-            item = self.before.source.receive_nowait()
+            item = before.source.receive_nowait()
             if not self.over:
-                sent += self.pass_on(self.handle(item))
+                sent += self.pass_on(self.handle(item), after)
         return sent
 
     def handle(self, item: Item) -> Item | None:
         """Give what *item* becomes; what broke behind it goes to `broken`."""
         raise NotImplementedError
 
-    def pass_on(self, out: Item | None) -> int:
-        """Send *out*, and what broke behind it; give how many items went to the sink."""
+    def pass_on(self, out: Item | None, after: Link) -> int:
+        """Send *out*, and what broke behind it; give how many items went to the link."""
         sent = 0
         if out:
-            self.after.sink.send_nowait(out)
+            after.sink.send_nowait(out)
             self.over = type(out) is not list or out[-1].terminal
             sent = 1
         if self.broken is not None:
-            self.after.sink.send_nowait(self.broken)
+            after.sink.send_nowait(self.broken)
             self.broken, self.over = None, True
             sent += 1
         return sent
@@ -144,8 +127,8 @@ class StageWorker(Worker):
         """When a timed stage is to be woken; None for not at all."""
         return None if self.over else self.stage.wake_at
 
-    def wake(self, now: float) -> int:
-        """Run what a timed stage has due; give how many items went to the sink."""
+    def wake(self, now: float, after: Link) -> int:
+        """Run what a timed stage has due; give how many items went to the link."""
         out: list[Event] = []
         try:
             out.extend(self.stage.wake(now))
@@ -158,7 +141,7 @@ class StageWorker(Worker):
         except Exception as error:  # noqa: BLE001
             self.broken = Broken(stage_error(self.name, error))
         self._keep_the_rule(out, ends=False)
-        return self.pass_on(out)
+        return self.pass_on(out, after)
 
     def _keep_the_rule(self, out: list[Event], *, ends: bool) -> None:
         """See that the terminal is passed on, once and last; cut *out* before what is not."""

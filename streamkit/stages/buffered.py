@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 import attrs
@@ -28,6 +29,8 @@ class Buffered(HttpSource):
         """Ask the dialect how a buffered call is sent."""
         return dialect.buffered(request)
 
-    async def fetch(self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /) -> Ended:
+    def fetch(
+        self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /
+    ) -> Coroutine[Any, Any, Ended]:
         """Send the call and emit its body as one whole frame (see `Endpoint.fetch`)."""
-        return await self.endpoint.fetch(self.http, call, emit, taps, accept="application/json")
+        return self.endpoint.fetch(self.http, call, emit, taps, accept="application/json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 import attrs
@@ -31,9 +32,11 @@ class Transport(HttpSource):
         """Ask the dialect how a streaming call is sent."""
         return dialect.streaming(request)
 
-    async def fetch(self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /) -> Ended:
+    def fetch(
+        self, call: HttpCall, dialect: Dialect, emit: Emit, taps: Taps, /
+    ) -> Coroutine[Any, Any, Ended]:
         """Send the call and emit the frames of each read (see `Endpoint.fetch`)."""
-        return await self.endpoint.fetch(self.http, call, emit, taps, accept="text/event-stream")
+        return self.endpoint.fetch(self.http, call, emit, taps, accept="text/event-stream")
 
 
 def open_http() -> Any:

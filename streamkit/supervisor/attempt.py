@@ -30,10 +30,14 @@ class Attempt:
     timeline: Timeline
     watch: Watch
     delivery: Delivery
-    _scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
     _line: Line | None = attrs.field(default=None, init=False)
-    _marks: Marks | None = attrs.field(default=None, init=False)
-    _cause: Stalled | None = attrs.field(default=None, init=False)
+    _marks: Marks = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        timeline = self.timeline
+        self._marks = Marks(
+            timeline.started, self.clock.now(), self.source.buffered, gaps=timeline.gaps
+        )
 
     async def run(self, pipeline: Pipeline) -> Response:
         """
@@ -43,38 +47,21 @@ class Attempt:
             Exception: whatever broke; what was delivered before stays delivered.
         """
         await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is asked for a run that is over
-        marks = Marks(
-            self.timeline.started,
-            self.clock.now(),
-            self.source.buffered,
-            gaps=self.timeline.gaps,
-        )
-        self._marks = marks
         self.timeline.attempts += 1
         self.delivery.begin()
+        watched = Watched(self._marks, self._expire)
         line = self._line = pipeline.line(
-            marks=marks,
-            clock=self.clock,
-            poke=lambda: self.watch.poke(marks),
-            deliver=self.delivery.deliver,
-            is_full=lambda: self.delivery.log.full,
-            room=self.delivery.log.room,
+            marks=self._marks, clock=self.clock, poke=self._poke, delivery=self.delivery
         )
-        watched = Watched(marks, self._expire)
         self.watch.add(watched)
         try:
-            with self._scope:
-                return await line.run(self.source, self.request, self._taps(marks))
+            return await line.run(self.source, self.request, self._taps())
         except StreamkitError as error:
             error.mask(*getattr(self.source, "secrets", ()))
             raise
         finally:
             self.watch.remove(watched)
-            self.timeline.saw_progress(marks)
-        if line.response is not None and line.broken is None:
-            return line.response  # it was whole before the time was up
-        assert self._cause is not None  # noqa: S101 (only the watch cancels this scope)
-        raise self._cause
+            self.timeline.saw_progress(self._marks)
 
     def partial(self) -> Response | None:
         """Give the answer as far as it came; None before the stages were made."""
@@ -85,34 +72,28 @@ class Attempt:
         """Whether a tool ran at the provider: another attempt would run it again."""
         return self._line is not None and self._line.tools_ran
 
+    def _poke(self) -> None:
+        self.watch.poke(self._marks)
+
     def _expire(self, ran_out: Expired) -> None:
-        self._cause = Stalled(ran_out.clock, ran_out.seconds)
-        line = self._line
-        if line is not None and (not ran_out.ends_attempt or self._finished):
-            # What broke off travels in band, and evidence of a whole answer pardons it.
-            line.cause = self._cause
-            line.reading.cancel()
-            if ran_out.ends_attempt:
-                self._scope.deadline = anyio.current_time() + self.limits.finalise
-        else:
-            self._scope.cancel()
+        """Break the reading off; evidence of a whole answer pardons what is told of it."""
+        within = None
+        if ran_out.ends_attempt:  # those who hold an answer that is whole have a moment for it
+            within = 0.0 if self._marks.finished is None else self.limits.finalise
+        if self._line is not None:
+            self._line.break_off(Stalled(ran_out.clock, ran_out.seconds), within)
 
-    @property
-    def _finished(self) -> bool:
-        return self._marks is not None and self._marks.finished is not None
+    def _saw_bytes(self) -> None:
+        marks = self._marks
+        if marks.byte is None or self.limits.liveness is not None:
+            marks.alive = self.clock.now()
+        if marks.byte is None:
+            marks.byte = marks.alive
+            self.timeline.saw_byte(self.clock.now())
 
-    def _taps(self, marks: Marks) -> Taps:
-        liveness = self.limits.liveness is not None
-
-        def on_bytes() -> None:
-            if marks.byte is None or liveness:
-                marks.alive = self.clock.now()
-            if marks.byte is None:
-                marks.byte = marks.alive
-                self.timeline.saw_byte(self.clock.now())
-
+    def _taps(self) -> Taps:
         return Taps(
-            on_bytes=on_bytes,
+            on_bytes=self._saw_bytes,
             max_frame_bytes=self.limits.max_frame_bytes,
             max_response_bytes=self.limits.max_response_bytes,
             connect=self.limits.connect,

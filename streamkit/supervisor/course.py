@@ -62,37 +62,37 @@ class Course:
 
     async def take(self) -> Terminal:
         """Make the attempts, as many as it takes, and give the outcome."""
-        breaker, now = self.ambit.breaker, self.ambit.clock.now
-        buffered = self.ambit.buffered
-        if buffered is not None and not breaker.allows(self._model, now()):
+        ambit, breaker, now = self.ambit, self.ambit.breaker, self.ambit.clock.now
+        if ambit.buffered is not None and not breaker.allows(self._model, now()):
             log.info("streaming is off for a while", run=self.run_id, model=self._model)
-            return await self._buffer(buffered)
+            return await self._buffer(ambit.buffered)
+        outcome: Terminal | None = None
         try:
-            return await self._stream()
+            while outcome is None:
+                source = Without.of(ambit.pipeline.source, ambit.dropped)
+                try:
+                    response = await self._attempt(source).run(ambit.pipeline)
+                except Exception as raised:  # noqa: BLE001 (the contract: any exception reroutes)
+                    error = most_upstream(raised)
+                else:
+                    breaker.succeeded(self._model, now())
+                    return ResponseCompleted(response)
+                outcome = await self._recover(error, source)
         finally:
             breaker.left(self._model, now())  # what was noted before stays noted
+        return outcome
 
-    async def _stream(self) -> Terminal:
-        """Stream, and again where the plan says so, and then go where it says."""
-        pipeline = self.ambit.pipeline
-        while True:
-            source = Without.of(pipeline.source, self.ambit.dropped)
-            try:
-                outcome = await self._attempt(source)
-            except Exception as raised:  # noqa: BLE001 (the contract: any exception reroutes)
-                error = most_upstream(raised)
-                await anyio.lowlevel.checkpoint_if_cancelled()  # cancellation is never rerouted
-                step = self._next(error, source)
-            else:
-                self.ambit.breaker.succeeded(self._model, self.ambit.clock.now())
-                return outcome
-            self._streamed = error
-            if step.kind == "again":
-                await self._prepare(step, error)
-            elif step.kind == "buffered" and self.ambit.buffered is not None:
-                return await self._reroute(error, self.ambit.buffered)
-            else:
-                return ResponseFailed(error, self.partial())
+    async def _recover(self, error: Exception, source: Source) -> Terminal | None:
+        """Go where the plan says after streaming failed; None is to stream again."""
+        await anyio.lowlevel.checkpoint_if_cancelled()  # cancellation is never rerouted
+        step = self._next(error, source)
+        self._streamed = error
+        if step.kind == "again":
+            await self._prepare(step, error)
+            return None
+        if step.kind == "buffered" and self.ambit.buffered is not None:
+            return await self._reroute(error, self.ambit.buffered)
+        return ResponseFailed(error, self.partial())
 
     async def _prepare(self, step: Next, error: Exception) -> None:
         """Do what comes before the next stream: leave a field out, or wait."""
@@ -122,15 +122,16 @@ class Course:
         return outcome
 
     async def _buffer(self, buffered: Source) -> Terminal:
+        attempt = self._attempt(Without.of(buffered, self.ambit.dropped))
         try:
-            return await self._attempt(Without.of(buffered, self.ambit.dropped))
+            return ResponseCompleted(await attempt.run(self.ambit.pipeline))
         except Exception as raised:  # noqa: BLE001
             error = most_upstream(raised)
             if self._streamed is not None:
                 error.__cause__ = self._streamed
             return ResponseFailed(error, self.partial())
 
-    async def _attempt(self, source: Source) -> Terminal:
+    def _attempt(self, source: Source) -> Attempt:
         ambit = self.ambit
         attempt = Attempt(
             source,
@@ -142,7 +143,7 @@ class Course:
             self.delivery,
         )
         self._attempts.append(attempt)
-        return ResponseCompleted(await attempt.run(ambit.pipeline))
+        return attempt
 
     def _next(self, error: Exception, source: Source) -> Next:
         """Ask the plan; a policy that raises is a bug, and the contract holds without it."""

@@ -57,7 +57,16 @@ class Delivery:
         """Tell that the next attempt takes over."""
         self.log.append(self._epoch, (Rerouted(code, attempt),))
 
-    def deliver(self, batch: list[Event]) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether the log's readers hold it up."""
+        return self.log.full
+
+    async def room(self) -> None:
+        """Wait until they do no more."""
+        await self.log.room()
+
+    def deliver(self, batch: list[Event], /) -> None:
         """Take what came out of the stages; the terminal, last, completes the attempt."""
         if batch[-1].terminal:
             self._release(batch[:-1])

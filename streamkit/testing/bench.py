@@ -39,6 +39,7 @@ __all__ = [
     "Pass",
     "Probe",
     "Script",
+    "Shown",
     "Text",
     "answer_of",
     "answers_to_pass",
@@ -129,6 +130,21 @@ class EventsDialect(OpenAIChat):
 TAPS: Final = Taps(
     on_bytes=lambda: None, max_frame_bytes=1, max_response_bytes=1, connect=1.0, close=1.0
 )
+
+
+@attrs.frozen
+class Shown:
+    """Takes what comes out of the last stage."""
+
+    events: Script
+    full: ClassVar[bool] = False
+
+    def deliver(self, batch: Script, /) -> None:
+        """Keep it."""
+        self.events.extend(batch)
+
+    async def room(self) -> None:
+        """There always is."""
 
 
 class Pass:

@@ -116,15 +116,25 @@ def pipeline_of(source, *stages, fuse=True, dialect="openai-chat"):
     )
 
 
+class Delivered:
+    """Takes what comes out of the last stage."""
+
+    def __init__(self, deliver, is_full, room):
+        self.deliver, self.room, self._is_full = deliver, room, is_full
+
+    @property
+    def full(self):
+        """Whether to wait."""
+        return self._is_full()
+
+
 def line_of(pipeline, deliver, *, clock: Clock | None = None, is_full=None, room=None, marks=None):
     """Make the stages of one attempt, as the supervisor does."""
     return pipeline.line(
         marks=marks or Marks(0.0, 0.0),
         clock=clock or SystemClock(),
         poke=lambda: None,
-        deliver=deliver,
-        is_full=is_full or (lambda: False),
-        room=room or anyio.lowlevel.checkpoint,
+        delivery=Delivered(deliver, is_full or (lambda: False), room or anyio.lowlevel.checkpoint),
     )
 
 

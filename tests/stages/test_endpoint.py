@@ -608,8 +608,7 @@ async def test_a_read_broken_off_leaves_the_body(collected, http, kind, fuse):
         pipeline = pipeline_of(kind(http, endpoint=endpoint_of(provider)), Accumulator, fuse=fuse)
 
         def deliver(batch):
-            line.cause = cause
-            line.reading.cancel()
+            line.break_off(cause)
 
         line = line_of(pipeline, deliver)
         with pytest.raises(Stalled) as raised:
