@@ -32,12 +32,14 @@ class Attempt:
     delivery: Delivery
     _line: Line | None = attrs.field(default=None, init=False)
     _marks: Marks = attrs.field(init=False)
+    _watched: Watched = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         timeline = self.timeline
         self._marks = Marks(
             timeline.started, self.clock.now(), self.source.buffered, gaps=timeline.gaps
         )
+        self._watched = Watched(self._marks, self._expire)
 
     async def run(self, pipeline: Pipeline) -> Response:
         """
@@ -49,18 +51,17 @@ class Attempt:
         await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is asked for a run that is over
         self.timeline.attempts += 1
         self.delivery.begin()
-        watched = Watched(self._marks, self._expire)
         line = self._line = pipeline.line(
             marks=self._marks, clock=self.clock, poke=self._poke, delivery=self.delivery
         )
-        self.watch.add(watched)
+        self.watch.add(self._watched)
         try:
             return await line.run(self.source, self.request, self._taps())
         except StreamkitError as error:
             error.mask(*getattr(self.source, "secrets", ()))
             raise
         finally:
-            self.watch.remove(watched)
+            self.watch.remove(self._watched)
             self.timeline.saw_progress(self._marks)
 
     def partial(self) -> Response | None:
@@ -73,7 +74,7 @@ class Attempt:
         return self._line is not None and self._line.tools_ran
 
     def _poke(self) -> None:
-        self.watch.poke(self._marks)
+        self.watch.poke(self._watched)
 
     def _expire(self, ran_out: Expired) -> None:
         """Break the reading off; evidence of a whole answer pardons what is told of it."""

@@ -254,13 +254,13 @@ _CLOCKS: Final = (
         says="any byte is progress, a keep-alive too",
         file="streamkit/supervisor/attempt.py",
         before=(
-            "            if marks.byte is None or liveness:\n"
-            "                marks.alive = self.clock.now()\n"
+            "        if marks.byte is None or self.limits.liveness is not None:\n"
+            "            marks.alive = self.clock.now()\n"
         ),
         after=(
-            "            marks.alive = self.clock.now()\n"
-            "            if marks.progress is not None:\n"
-            "                marks.progress = marks.alive\n"
+            "        marks.alive = self.clock.now()\n"
+            "        if marks.progress is not None:\n"
+            "            marks.progress = marks.alive\n"
         ),
         tests=(f"{_ONE_END}::{_ONE_WAY}[asyncio-idle, pings or not]",),
     ),
@@ -268,8 +268,8 @@ _CLOCKS: Final = (
         name="total not shared",
         says="the buffered attempt has all of Limits.total to itself",
         file="streamkit/supervisor/attempt.py",
-        before="self.timeline.started,",
-        after="self.clock.now(),",
+        before="timeline.started, self.clock.now(),",
+        after="self.clock.now(), self.clock.now(),",
         tests=(f"{_CAUGHT}::test_the_buffered_call_has_what_streaming_left_of_the_total",),
     ),
     Defect(
@@ -283,16 +283,16 @@ _CLOCKS: Final = (
     Defect(
         name="whole, and too late",
         says="the total clock undoes an answer that was whole in time",
-        file="streamkit/supervisor/attempt.py",
-        before="if line.response is not None and line.broken is None:",
-        after="if line.response is None and line.broken is None:",
+        file="streamkit/pipeline/line.py",
+        before="if self.response is None:",
+        after="if self.response is None or self._cause is not None:",
         tests=(f"{_CAUGHT}::test_an_answer_that_was_whole_in_time_is_not_too_late",),
     ),
     Defect(
         name="a stage for ever",
         says="the total clock does not end a stage that hangs behind the finish reason",
         file="streamkit/supervisor/attempt.py",
-        before="self._scope.deadline = anyio.current_time() + self.limits.finalise",
+        before="within = 0.0 if self._marks.finished is None else self.limits.finalise",
         after="pass",
         tests=(f"{_CAUGHT}::test_a_stage_that_hangs_behind_the_finish_reason_ends_with_the_total",),
     ),
@@ -300,7 +300,7 @@ _CLOCKS: Final = (
         name="watch remembers the dead",
         says="attempts that ended are kept until Limits.total is over",
         file="streamkit/supervisor/attempt.py",
-        before="self.watch.remove(watched)",
+        before="self.watch.remove(self._watched)",
         after="pass",
         tests=(f"{_CAUGHT}::test_an_attempt_that_ended_is_watched_no_longer",),
     ),

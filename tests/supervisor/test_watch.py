@@ -1,12 +1,14 @@
 """One task keeps the deadlines of all attempts, on a clock that is injected."""
 
+import gc
+
 import anyio
 import pytest
 
 import streamkit
 from streamkit import Limits
 from streamkit.events import TextDelta
-from streamkit.policy import Expired, Marks
+from streamkit.policy import Expired, Marks, next_deadline
 from streamkit.supervisor.watch import Watch, Watched
 from streamkit.testing import FaultProvider, Hold, Reply, answers
 
@@ -50,10 +52,11 @@ async def test_progress_puts_the_deadline_off():
     marks = Marks(0, 0)
     async with anyio.create_task_group() as tasks:
         watch = await watching(tasks, clock)
-        watch.add(Watched(marks, lambda cause: (expired.append(cause), ran_out.set())))
+        watched = Watched(marks, lambda cause: (expired.append(cause), ran_out.set()))
+        watch.add(watched)
         await clock.waited(2)
         marks.byte, marks.first_progress, marks.progress = 8, 8, 8
-        watch.poke(marks)
+        watch.poke(watched)
         clock.move(12)
         await clock.waited(3)
         assert [] == expired
@@ -77,6 +80,51 @@ async def test_a_removed_attempt_never_expires():
         tasks.cancel_scope.cancel()
 
     assert [] == expired
+
+
+async def test_a_silence_costs_the_same_beside_many(monkeypatch):
+    """Who is due is looked at, and nobody else: else each of many would cost as much as all."""
+    looks = []
+
+    def look(marks, limits):
+        looks.append(marks)
+        return next_deadline(marks, limits)
+
+    monkeypatch.setattr("streamkit.supervisor.watch.next_deadline", look)
+    clock, many, expired = HandClock(), 200, []
+    async with anyio.create_task_group() as tasks:
+        watch = await watching(tasks, clock)
+        for number in range(many):
+            clock.time = number / many
+            watch.add(Watched(Marks(0, clock.now()), expired.append))
+        assert many == len(looks)
+        for number in range(many):
+            await clock.waited(2 + number)
+            clock.move(10 + number / many - clock.now())
+        await clock.waited(2 + many)
+        tasks.cancel_scope.cancel()
+
+    assert [Expired("first_byte", 10)] * many == expired
+    assert 2 * many == len(looks)
+
+
+async def test_who_is_gone_leaves_nothing_behind():
+    """However many were watched, and however long their deadlines are."""
+    clock = HandClock()
+    watch = Watch(LIMITS, clock)
+    standing = Watched(Marks(0, 0), [].append)
+    watch.add(standing)
+    for number in range(1000):
+        watched = Watched(Marks(0, number), [].append)
+        watch.add(watched)
+        watched.marks.byte = watched.marks.progress = watched.marks.finished = number
+        watch.poke(watched)
+        watch.remove(watched)
+    del watched
+    gc.collect()
+
+    assert len(watch._dates) < 100
+    assert [standing] == [each for each in gc.get_objects() if type(each) is Watched]
 
 
 async def test_hours_pass_over_real_http_without_waiting():
