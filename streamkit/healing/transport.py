@@ -5,25 +5,28 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
-from ..client import arranged
+from ..client import arranged, secret_values
 from ..limits import Limits
 from ..pipeline import Pipeline
 from ..policy import Breaker, Irrevocable, OnRetract, ReroutePolicy
-from ..stages import ChunkParser, EventFanout, Suppressor
+from ..stages import Buffered, ChunkParser, Endpoint, EventFanout, Suppressor
 from ..supervisor import Supervisor
 from .face import module_of
 from .healing import Healing
 from .outlet import Outlet
 from .recognise import Recognised, recognise
-from .relay import Relay, RelayedBuffered, RelayedStream
+from .relay import Relay, RelayedCollected, RelayedStream
 from .shape import is_clean
 from .traced import Traced
 
 __all__ = ["HealingTransport"]
+
+_ENDPOINTS: Final = 1024
+"""How many endpoints are remembered (a count)."""
 
 
 @attrs.define(eq=False)
@@ -105,20 +108,33 @@ class HealingTransport:
         return Healing(relay, outlet, self._pipeline(relay, seen), self.limits)
 
     def _pipeline(self, relay: Relay, seen: Recognised) -> Pipeline:
-        place = f"{relay.original.url.host}{seen.base} {seen.dialect.name}"
         policy = self.reroute
-        breaker, dropped = self._known.setdefault(
-            place, (Breaker(policy.trip_after, policy.recover), set())
+        told = {**relay.original.headers, **relay.original.url.params}
+        endpoint = Endpoint(secrets=tuple(secret_values(told)))
+        supervisor = Supervisor(
+            (RelayedCollected if policy.collect else Buffered)(relay, endpoint=endpoint),
+            limits=self.limits,
+            reroute=attrs.evolve(policy, when=lambda e: not relay.moved and policy.when(e)),
         )
-        supervisor = Supervisor(RelayedBuffered(relay), limits=self.limits, reroute=policy)
-        supervisor.breaker, supervisor.dropped = breaker, dropped
+        supervisor.breaker, supervisor.dropped = self._learned(relay.original.url, seen)
         stages = [*self.stages, Suppressor(mode="off")]
         return Pipeline(
             [
-                RelayedStream(relay),
+                RelayedStream(relay, endpoint=endpoint),
                 ChunkParser(Traced(seen.dialect)),
                 *arranged(stages),
                 EventFanout(),
             ],
             supervisor=supervisor,
         )
+
+    def _learned(self, url: Any, seen: Recognised) -> tuple[Breaker, set[str]]:
+        """Give what is known of the endpoint behind *url*; what was asked last is kept longest."""
+        place = f"{url.scheme}://{url.netloc.decode('ascii')}{seen.base} {seen.dialect.name}"
+        learned = self._known.pop(place, None)
+        if learned is None:
+            learned = Breaker(self.reroute.trip_after, self.reroute.recover), set()
+        self._known[place] = learned
+        if len(self._known) > _ENDPOINTS:
+            del self._known[next(iter(self._known))]
+        return learned
