@@ -10,10 +10,12 @@ import anyio
 import attrs
 
 from ..dialects import Encoder
+from ..errors import TransportError
 from ..events import (
     Event,
     Finished,
     Rerouted,
+    ResponseCancelled,
     ResponseCompleted,
     ResponseFailed,
     ToolCallCompleted,
@@ -24,6 +26,7 @@ from ..events import (
 from ..framing import Frame
 from ..logs import Fold
 from ..policy import Irrevocable
+from ..response import Response
 from .gathering import Gathering
 from .settling import Settling
 from .traced import Verbatim
@@ -58,8 +61,10 @@ class Outlet:
     ready: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     """Set once there is anything to read, or nothing will come."""
     ended: bool = attrs.field(default=False, init=False)
-    early: ResponseFailed | None = attrs.field(default=None, init=False)
-    """The end, where the run failed before anything was told."""
+    early: ResponseFailed | ResponseCancelled | None = attrs.field(default=None, init=False)
+    """The end, where the run had no answer before anything was told."""
+    broken: bool = attrs.field(default=False, init=False)
+    """Whether it ended behind what was told, and its end could not be told."""
     _epoch: int = attrs.field(default=0, init=False)
     _pieces: list[bytes] = attrs.field(factory=list, init=False)
     _size: int = attrs.field(default=0, init=False)
@@ -124,7 +129,7 @@ class Outlet:
 
     def _fails_early(self, last: Event) -> bool:
         """Note a failure before anything was told: it is said as a status, not in the stream."""
-        if not isinstance(last, ResponseFailed) or self._spoke:
+        if self._spoke or not isinstance(last, ResponseFailed | ResponseCancelled):
             return False
         self.early, self.ended = last, True
         self.ready.set()
@@ -132,8 +137,10 @@ class Outlet:
 
     def give_up(self, terminal: Event) -> None:
         """End all the same, where `append` raised."""
-        if not self.ended and isinstance(terminal, ResponseFailed) and not self._spoke:
-            self.early = terminal
+        if not self.ended and not self._fails_early(terminal):
+            if not self._spoke:  # an answer that cannot be written
+                self.early = ResponseFailed(TransportError("it was given up"), Response())
+            self.broken = self._spoke
         self.ended = True
         self.ready.set()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Self
 
+import anyio
 import attrs
 
 from ..client import arranged, secret_values
@@ -66,6 +67,8 @@ class HealingTransport:
     _known: dict[str, tuple[Breaker, set[str]]] = attrs.field(factory=dict, init=False)
     """What was learned of each endpoint: whether its streaming works, and what it refuses."""
 
+    _live: set[Healing] = attrs.field(factory=set, init=False)
+
     def __attrs_post_init__(self) -> None:
         Irrevocable(frozenset(), self.on_retract, self.seam)  # tells of a word that is none
         arranged(self.stages)
@@ -82,9 +85,12 @@ class HealingTransport:
         return healing.answer()
 
     async def aclose(self) -> None:
-        """Close the transport below."""
-        if self.inner is not None:
-            await self.inner.aclose()
+        """End what is being healed, and close the transport below."""
+        try:
+            await self._end()
+        finally:
+            if self.inner is not None:
+                await self.inner.aclose()
 
     async def __aenter__(self) -> Self:
         if self.inner is not None:
@@ -92,8 +98,20 @@ class HealingTransport:
         return self
 
     async def __aexit__(self, *exc: Any) -> None:
-        if self.inner is not None:
-            await self.inner.__aexit__(*exc)
+        try:
+            await self._end()
+        finally:
+            if self.inner is not None:
+                await self.inner.__aexit__(*exc)
+
+    async def _end(self) -> None:
+        """Have the runs end first: one that lost its connection would ask again."""
+        live = list(self._live)
+        for healing in live:
+            healing.stop()
+        with anyio.move_on_after(self.limits.finalise, shield=True):
+            for healing in live:
+                await healing.over.wait()
 
     def _healing(self, request: Any, seen: Recognised) -> Healing:
         relay = Relay(self.inner, request, seen)
@@ -105,7 +123,7 @@ class HealingTransport:
             partial(is_clean, seen.dialect.name),
             seen.unasked,
         )
-        return Healing(relay, outlet, self._pipeline(relay, seen), self.limits)
+        return Healing(relay, outlet, self._pipeline(relay, seen), self.limits, self._live)
 
     def _pipeline(self, relay: Relay, seen: Recognised) -> Pipeline:
         policy = self.reroute
