@@ -83,7 +83,10 @@ async def recognise(request: Any) -> Recognised | None:
     if name == "llama-stack-turn":
         _, _, agent, _, session, _ = path.rsplit("/", 5)
         asked = {**body, "agent_id": agent, "session_id": session}
-    segments = dialect.streaming(asked).path.count("/") + 1
+    try:
+        segments = dialect.streaming(asked).path.count("/") + 1
+    except (TypeError, ValueError):  # fields of another kind: the provider says what is wrong
+        return None
     return Recognised(dialect, body, asked, raw.rsplit("/", segments)[0] + "/")
 
 

@@ -7,7 +7,7 @@ import pytest
 from streamkit.healing import recognise
 from streamkit.testing import Drop, Reply
 
-from .healed import ASKED, FRAMES, HEL, ROLE, Healed, said
+from .healed import ASKED, FRAMES, HEL, REFUSED, ROLE, Healed, said
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +52,16 @@ async def test_a_body_that_is_too_large_passes(http, made, monkeypatch):
 
     assert b"".join(FRAMES) == response.content
     assert "x-streamkit-run" not in response.headers
+
+
+@pytest.mark.parametrize("options", ["all", [1], 7, True])
+async def test_what_makes_no_call_of_its_api_passes(http, options):
+    """The provider says what is wrong with it."""
+    async with Healed(http, [REFUSED]) as healed:
+        response = await healed.ask(asked := {**ASKED, "stream_options": options})
+        (request,) = healed.provider.requests
+
+    assert (503, asked) == (response.status_code, request.json)
 
 
 @pytest.mark.parametrize(
