@@ -1,5 +1,6 @@
 """However an answer is left, or breaks off: nothing runs on, nothing is asked for, nobody waits."""
 
+import asyncio
 from contextvars import ContextVar
 
 import anyio
@@ -45,6 +46,27 @@ async def test_an_answer_that_nobody_reads_is_let_go(http, steps):
         async with healed.stream() as response:
             assert 200 == response.status_code
         await until(lambda: not healed.client._transport._live)
+        assert 1 == len(healed.provider.requests)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_is_cancelled_lets_go(http, anyio_backend):
+    """By the event loop's own hand, which no shield of anyio's holds up."""
+    async with Healed(http, ROLE, HEL, Hold()) as healed:
+        began = anyio.Event()
+
+        async def read():
+            async with healed.stream() as response:
+                async for _ in response.aiter_bytes():
+                    began.set()
+
+        task = asyncio.create_task(read())
+        await began.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: not healed.client._transport._live)
+        await until(lambda: healed.provider.connections == 0)
         assert 1 == len(healed.provider.requests)
 
 

@@ -68,6 +68,17 @@ async def test_a_healthy_stream_comes_as_it_is(http):
     assert "false" == response.headers["x-streamkit-rerouted"]
 
 
+async def test_what_the_provider_says_beside_the_answer_comes_through(http):
+    """Request ids, cookies, what is left of a quota; not what was about its bytes."""
+    said_so = {"x-request-id": "r", "set-cookie": "a=b", "x-ratelimit-remaining": "3"}
+    async with Healed(http, [Reply(*FRAMES, headers=said_so, gzip=True)]) as healed:
+        response = await healed.ask()
+
+    assert said_so == {name: response.headers[name] for name in said_so}
+    assert "b" == response.cookies["a"]
+    assert not {"content-encoding", "transfer-encoding"} & response.headers.keys()
+
+
 async def test_each_frame_comes_when_it_comes(http):
     """Nothing waits for what follows it."""
     more = anyio.Event()
