@@ -164,5 +164,5 @@ class Healing:
         """Say what is known of the way so far."""
         return {
             "x-streamkit-run": self.outlet.run_id,
-            "x-streamkit-rerouted": "true" if self.outlet.attempts > 1 else "false",
+            "x-streamkit-rerouted": "true" if self.outlet.rerouted else "false",
         }

@@ -43,9 +43,9 @@ class Outlet:
     Write one run for the one who asked: nobody joins, so nothing is kept but what was told.
 
     Frames go on as they came for as long as nobody changed their events, and
-    they are as their API says. From the first that is not, and from the second
-    attempt on, the events are written anew by the dialect's encoder, which
-    reads first what was told before.
+    they are as their API says. From the first that is not, and from an attempt
+    that takes over from another, the events are written anew by the dialect's
+    encoder, which reads first what was told before.
 
     The frames that say why the answer ended are held back until that is known
     to be true: no client can be told to forget them. One that begins a tool
@@ -65,6 +65,8 @@ class Outlet:
     """The end, where the run had no answer before anything was told."""
     broken: bool = attrs.field(default=False, init=False)
     """Whether it ended behind what was told, and its end could not be told."""
+    rerouted: bool = attrs.field(default=False, init=False)
+    """Whether the buffered call took over."""
     _epoch: int = attrs.field(default=0, init=False)
     _pieces: list[bytes] = attrs.field(factory=list, init=False)
     _size: int = attrs.field(default=0, init=False)
@@ -79,14 +81,11 @@ class Outlet:
     _gathering: Gathering = attrs.field(init=False)
     _anew: bool = attrs.field(default=False, init=False)
     """Whether events are written anew."""
+    _takes_over: bool = attrs.field(default=False, init=False)
+    """Whether this attempt goes on with what another told, or is the buffered call's."""
     _forwarded: bool = attrs.field(default=False, init=False)
     _spoke: bool = attrs.field(default=False, init=False)
     """Whether anything was given out to be read."""
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts there were so far (a count)."""
-        return self._epoch
 
     def __attrs_post_init__(self) -> None:
         self._gathering = Gathering(self.run_id)
@@ -99,15 +98,17 @@ class Outlet:
     def begin(self) -> int:
         """Take a new epoch."""
         self._epoch += 1
+        told = self._forwarded or bool(self._held or self._since)
+        self._takes_over = told or self.rerouted
         return self._epoch
 
     def append(self, epoch: int, events: Sequence[Event], /) -> bool:
         """Write *events*, never waiting."""
         if epoch != self._epoch or self.ended:
             return False
-        if events and self._fails_early(events[-1]):
+        if events and (self._fails_early(events[-1]) or self._reroutes(events[0])):
             return True
-        if epoch > 1 and not self._anew and any(map(_tells, events)):
+        if self._takes_over and not self._anew:
             self._write_anew()
         for event in self._settled(events):
             if self._anew:
@@ -134,6 +135,12 @@ class Outlet:
         self.early, self.ended = last, True
         self.ready.set()
         return True
+
+    def _reroutes(self, first: Event) -> bool:
+        """Note that the buffered call takes over: told alone, and no API has a word for it."""
+        rerouted = isinstance(first, Rerouted)
+        self.rerouted = self.rerouted or rerouted
+        return rerouted
 
     def give_up(self, terminal: Event) -> None:
         """End all the same, where `append` raised."""
@@ -259,11 +266,6 @@ def _begins_a_call(verbatim: Verbatim) -> bool:
     begun = [event for event in verbatim.events if isinstance(event, ToolCallStarted)]
     deltas = [event for event in verbatim.events if isinstance(event, ToolCallDelta)]
     return bool(begun) and not any(delta.arguments for delta in deltas)
-
-
-def _tells(event: Event) -> bool:
-    """Whether an event of a later attempt is the format's to tell."""
-    return not isinstance(event, Rerouted)
 
 
 def _wire(frame: Frame) -> bytes:

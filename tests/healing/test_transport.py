@@ -172,6 +172,21 @@ async def test_what_an_endpoint_refuses_is_remembered(http):
     assert [True, False, False] == ["stream_options" in r.json for r in (first, again, third)]
 
 
+@pytest.mark.parametrize("status", [400, 503])
+async def test_a_second_stream_comes_as_it_is(http, status):
+    """Where the first told nothing: without a field that was refused, or again in a moment."""
+    refusal = Reply('{"error": {"message": "no stream_options"}}', status=status)
+    strange = FRAMES[1].replace(b'"delta"', b'"x_later":{"a":[1]},"delta"')
+    asked = {**ASKED, "stream_options": {"include_usage": True}}
+    policy = ReroutePolicy(retries=1, backoff=0.01)
+    replies = [refusal, Reply(ROLE, strange, *FRAMES[2:])]
+    async with Healed(http, replies, reroute=policy) as healed:
+        response = await healed.ask(asked)
+
+    assert b"".join([ROLE, strange, *FRAMES[2:]]) == response.content
+    assert "false" == response.headers["x-streamkit-rerouted"]
+
+
 # -- failed -------------------------------------------------------------------------
 
 
