@@ -27,7 +27,7 @@ from .stages import (
 from .stages.transport import open_http
 from .supervisor import CallbackOptions, Run, Supervisor
 
-__all__ = ["Client", "arranged"]
+__all__ = ["Client", "arranged", "secret_values"]
 
 _SECRET_NAME: Final = re.compile(r"auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
 
@@ -247,16 +247,16 @@ def _endpoint(
         base_url=str(base_url or ""),
         headers={**authorization, **(headers or {})},
         params=dict(params or {}),
-        secrets=(*filter(None, (api_key, _password(base_url))), *_secret_values(named)),
+        secrets=(*filter(None, (api_key, _password(base_url))), *secret_values(named)),
     )
 
 
-def _secret_values(named: Mapping[str, str]) -> Iterator[str]:
+def secret_values(named: Mapping[str, str]) -> Iterator[str]:
     """Give the values of headers and parameters whose names say that they are secret."""
     for name, value in named.items():
         if _SECRET_NAME.search(name) and value:
-            yield str(value)
-            yield str(value).rpartition(" ")[2]  # behind the word for the scheme
+            said = str(value).strip()
+            yield from filter(None, (said, said.rpartition(" ")[2]))  # behind the scheme's word
 
 
 def _password(base_url: str | None) -> str | None:

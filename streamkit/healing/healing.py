@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Any, Final
 
 import anyio
 import attrs
 
 from ..errors import Rejected, TransportError
-from ..events import ResponseFailed
+from ..events import ResponseCancelled, ResponseFailed
 from ..framing import encode_ascii
 from ..limits import Limits
 from ..logger import log
@@ -37,14 +38,14 @@ def _spawn(work: Callable[[], Awaitable[None]]) -> None:
     """
     Run *work* beside whoever asks: an SDK's stream outlives the call that gave it.
 
-    It ends by itself, or with the event loop.
+    It ends by itself, or with the event loop. Context variables are the caller's.
     """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         import trio  # noqa: PLC0415 (whoever runs on it has it)
 
-        trio.lowlevel.spawn_system_task(work)
+        trio.lowlevel.spawn_system_task(work, context=copy_context())
     else:
         task: asyncio.Task[None] = loop.create_task(work())  # type: ignore[arg-type]
         _TASKS.add(task)
@@ -59,11 +60,15 @@ class Healing:
     outlet: Outlet
     pipeline: Pipeline
     limits: Limits
+    live: set[Healing]
+    """All that are under way, this one among them until it is over."""
     run: Run | None = attrs.field(default=None, init=False)
     over: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    _stopped: bool = attrs.field(default=False, init=False)
 
     async def begin(self) -> None:
         """Begin, and wait until it is known how the answer begins."""
+        self.live.add(self)
         _spawn(self._work)
         try:
             await self.outlet.ready.wait()
@@ -73,19 +78,29 @@ class Healing:
 
     async def read(self) -> bytes | None:
         """Give the next bytes; None at the end."""
-        return await self.outlet.read()
+        data = await self.outlet.read()
+        if data is None and self.outlet.broken:
+            raise self._broken("the answer broke off below")
+        return data
+
+    def stop(self) -> None:
+        """Have it end soon, without waiting for that; a call that was not made yet is not made."""
+        self._stopped = True
+        if self.run is not None:
+            self.run.stop()
 
     async def aclose(self) -> None:
         """Let go; before its end the run is cancelled, and the provider's connection closed."""
-        if self.run is not None:
-            self.run.stop()
+        self.stop()
         with anyio.move_on_after(self.limits.finalise, shield=True):
             await self.over.wait()
 
     def answer(self) -> Any:
         """Give the response: a stream, or what the provider said instead of one."""
-        if (failure := self.outlet.early) is not None:
-            return self._refusal(failure.error)
+        if isinstance(self.outlet.early, ResponseCancelled):
+            raise self._broken("the transport was closed before the answer began")
+        if self.outlet.early is not None:
+            return self._refusal(self.outlet.early.error)
         module = module_of(self.relay.original)
         return module.Response(
             200,
@@ -100,12 +115,20 @@ class Healing:
                 self.run = self.pipeline.start(
                     self.relay.seen.request, run_id=self.outlet.run_id, log=lambda _: self.outlet
                 )
+                if self._stopped:  # by who left before this task had its turn
+                    self.run.stop()
                 await self.run.done.wait()
         except Exception as error:  # noqa: BLE001 (there is nobody to raise it to)
             log.error("a request could not be healed", error=repr(error))
         finally:
             self.outlet.give_up(ResponseFailed(TransportError("it was given up"), Response()))
+            self.live.discard(self)
             self.over.set()
+
+    def _broken(self, said: str) -> Any:
+        """Give the HTTP client's own exception for a connection that ended early."""
+        original = self.relay.original
+        return module_of(original).ReadError(said, request=original)
 
     def _refusal(self, error: Exception) -> Any:
         """
@@ -141,5 +164,5 @@ class Healing:
         """Say what is known of the way so far."""
         return {
             "x-streamkit-run": self.outlet.run_id,
-            "x-streamkit-rerouted": "true" if self.outlet.attempts > 1 else "false",
+            "x-streamkit-rerouted": "true" if self.outlet.rerouted else "false",
         }

@@ -10,10 +10,12 @@ import anyio
 import attrs
 
 from ..dialects import Encoder
+from ..errors import TransportError
 from ..events import (
     Event,
     Finished,
     Rerouted,
+    ResponseCancelled,
     ResponseCompleted,
     ResponseFailed,
     ToolCallCompleted,
@@ -24,6 +26,7 @@ from ..events import (
 from ..framing import Frame
 from ..logs import Fold
 from ..policy import Irrevocable
+from ..response import Response
 from .gathering import Gathering
 from .settling import Settling
 from .traced import Verbatim
@@ -40,9 +43,9 @@ class Outlet:
     Write one run for the one who asked: nobody joins, so nothing is kept but what was told.
 
     Frames go on as they came for as long as nobody changed their events, and
-    they are as their API says. From the first that is not, and from the second
-    attempt on, the events are written anew by the dialect's encoder, which
-    reads first what was told before.
+    they are as their API says. From the first that is not, and from an attempt
+    that takes over from another, the events are written anew by the dialect's
+    encoder, which reads first what was told before.
 
     The frames that say why the answer ended are held back until that is known
     to be true: no client can be told to forget them. One that begins a tool
@@ -58,8 +61,12 @@ class Outlet:
     ready: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     """Set once there is anything to read, or nothing will come."""
     ended: bool = attrs.field(default=False, init=False)
-    early: ResponseFailed | None = attrs.field(default=None, init=False)
-    """The end, where the run failed before anything was told."""
+    early: ResponseFailed | ResponseCancelled | None = attrs.field(default=None, init=False)
+    """The end, where the run had no answer before anything was told."""
+    broken: bool = attrs.field(default=False, init=False)
+    """Whether it ended behind what was told, and its end could not be told."""
+    rerouted: bool = attrs.field(default=False, init=False)
+    """Whether the buffered call took over."""
     _epoch: int = attrs.field(default=0, init=False)
     _pieces: list[bytes] = attrs.field(factory=list, init=False)
     _size: int = attrs.field(default=0, init=False)
@@ -74,14 +81,11 @@ class Outlet:
     _gathering: Gathering = attrs.field(init=False)
     _anew: bool = attrs.field(default=False, init=False)
     """Whether events are written anew."""
+    _takes_over: bool = attrs.field(default=False, init=False)
+    """Whether this attempt goes on with what another told, or is the buffered call's."""
     _forwarded: bool = attrs.field(default=False, init=False)
     _spoke: bool = attrs.field(default=False, init=False)
     """Whether anything was given out to be read."""
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts there were so far (a count)."""
-        return self._epoch
 
     def __attrs_post_init__(self) -> None:
         self._gathering = Gathering(self.run_id)
@@ -94,15 +98,17 @@ class Outlet:
     def begin(self) -> int:
         """Take a new epoch."""
         self._epoch += 1
+        told = self._forwarded or bool(self._held or self._since)
+        self._takes_over = told or self.rerouted
         return self._epoch
 
     def append(self, epoch: int, events: Sequence[Event], /) -> bool:
         """Write *events*, never waiting."""
         if epoch != self._epoch or self.ended:
             return False
-        if events and self._fails_early(events[-1]):
+        if events and (self._fails_early(events[-1]) or self._reroutes(events[0])):
             return True
-        if epoch > 1 and not self._anew and any(map(_tells, events)):
+        if self._takes_over and not self._anew:
             self._write_anew()
         for event in self._settled(events):
             if self._anew:
@@ -124,16 +130,24 @@ class Outlet:
 
     def _fails_early(self, last: Event) -> bool:
         """Note a failure before anything was told: it is said as a status, not in the stream."""
-        if not isinstance(last, ResponseFailed) or self._spoke:
+        if self._spoke or not isinstance(last, ResponseFailed | ResponseCancelled):
             return False
         self.early, self.ended = last, True
         self.ready.set()
         return True
 
+    def _reroutes(self, first: Event) -> bool:
+        """Note that the buffered call takes over: told alone, and no API has a word for it."""
+        rerouted = isinstance(first, Rerouted)
+        self.rerouted = self.rerouted or rerouted
+        return rerouted
+
     def give_up(self, terminal: Event) -> None:
         """End all the same, where `append` raised."""
-        if not self.ended and isinstance(terminal, ResponseFailed) and not self._spoke:
-            self.early = terminal
+        if not self.ended and not self._fails_early(terminal):
+            if not self._spoke:  # an answer that cannot be written
+                self.early = ResponseFailed(TransportError("it was given up"), Response())
+            self.broken = self._spoke
         self.ended = True
         self.ready.set()
 
@@ -252,11 +266,6 @@ def _begins_a_call(verbatim: Verbatim) -> bool:
     begun = [event for event in verbatim.events if isinstance(event, ToolCallStarted)]
     deltas = [event for event in verbatim.events if isinstance(event, ToolCallDelta)]
     return bool(begun) and not any(delta.arguments for delta in deltas)
-
-
-def _tells(event: Event) -> bool:
-    """Whether an event of a later attempt is the format's to tell."""
-    return not isinstance(event, Rerouted)
 
 
 def _wire(frame: Frame) -> bytes:

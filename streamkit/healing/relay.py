@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from contextlib import suppress
+from typing import Any, Final
 
 import anyio
 import attrs
 
 from ..dialects import Dialect, HttpCall
+from ..errors import Rejected
 from ..framing import encode
-from ..stages import Buffered, Transport
+from ..policy import is_transient
+from ..stages import Collected, Transport
+from ..stages.body import leave
 from .face import module_of
 from .recognise import Recognised
 
-__all__ = ["Relay", "RelayedBuffered", "RelayedStream"]
+__all__ = ["Relay", "RelayedCollected", "RelayedStream"]
 
 _OURS: Final = frozenset({"accept", "accept-encoding", "content-length", "transfer-encoding"})
 """Headers that belong to one request's body and to how it is read."""
@@ -39,7 +43,7 @@ class Relay:
     answered: Any = attrs.field(default=None, init=False)
     """The newest answer of a good status."""
     refused: tuple[int, Any, bytes] | None = attrs.field(default=None, init=False)
-    """Status, headers and body of the newest answer of any other."""
+    """Status, headers and body of the answer of any other that counts: see `_keep`."""
     raised: Exception | None = attrs.field(default=None, init=False)
     """What the transport below raised last."""
 
@@ -86,33 +90,60 @@ class Relay:
             status, headers=headers, stream=module.ByteStream(body), request=self.original
         )
 
+    @property
+    def moved(self) -> bool:
+        """Whether the provider said where else to ask: the HTTP client follows, or does not."""
+        return self.refused is not None and bool(self.own(self.refused).has_redirect_location)
+
     async def _whole(self, response: Any) -> tuple[int, Any, bytes]:
+        """Read a refusal, as far as it comes: its status says enough to go on with."""
         read = bytearray()
+        body = aiter(response.stream)
         try:
-            with anyio.move_on_after(_REFUSAL_SECONDS):
-                async for chunk in response.stream:
+            with anyio.move_on_after(_REFUSAL_SECONDS), suppress(Exception):
+                async for chunk in body:
                     read += chunk
                     if len(read) > _REFUSAL_BYTES:
                         break
         finally:
-            with anyio.move_on_after(_REFUSAL_SECONDS, shield=True):
-                await response.stream.aclose()
-        self.refused = (response.status_code, response.headers, bytes(read))
-        return self.refused
+            await leave(response, (body,), 0.0, _REFUSAL_SECONDS)
+        refused = (response.status_code, response.headers, bytes(read))
+        self._keep(refused)
+        return refused
+
+    def _keep(self, refused: tuple[int, Any, bytes]) -> None:
+        """
+        Keep the newest refusal, unless it alone says that asking again is of no use.
+
+        A provider that has no buffered call refuses it for good: an SDK that
+        was only to come back later must hear that.
+        """
+        if self.refused is None or _may_pass(refused) or not _may_pass(self.refused):
+            self.refused = refused
+
+
+def _may_pass(refused: tuple[int, Any, bytes]) -> bool:
+    return is_transient(Rejected("", status=refused[0]))
+
+
+def _as_sent(source: Any, dialect: Dialect, request: dict[str, Any]) -> HttpCall:
+    """Give the call with the original body: nothing is added."""
+    return HttpCall(dialect.streaming(request).path, dict(source.http.seen.body))
 
 
 @attrs.define(eq=False)
 class RelayedStream(Transport):
-    """The streaming call, as the SDK made it: nothing is added."""
+    """The streaming call, as the SDK made it."""
 
     def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
         """Give the original body."""
-        body = dict(self.http.seen.body)
-        return HttpCall(dialect.streaming(request).path, body)
+        return _as_sent(self, dialect, request)
 
 
 @attrs.define(eq=False)
-class RelayedBuffered(Buffered):
-    """The buffered call of the same request."""
+class RelayedCollected(Collected):
+    """The same once more, told at its end: for providers that only stream."""
 
-    buffered: ClassVar[bool] = True
+    def call(self, dialect: Dialect, request: dict[str, Any], /) -> HttpCall:
+        """Give the original body."""
+        return _as_sent(self, dialect, request)

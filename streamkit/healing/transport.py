@@ -5,25 +5,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
+import anyio
 import attrs
 
-from ..client import arranged
+from ..client import arranged, secret_values
 from ..limits import Limits
 from ..pipeline import Pipeline
 from ..policy import Breaker, Irrevocable, OnRetract, ReroutePolicy
-from ..stages import ChunkParser, EventFanout, Suppressor
+from ..stages import Buffered, ChunkParser, Endpoint, EventFanout, Suppressor
 from ..supervisor import Supervisor
 from .face import module_of
 from .healing import Healing
 from .outlet import Outlet
 from .recognise import Recognised, recognise
-from .relay import Relay, RelayedBuffered, RelayedStream
+from .relay import Relay, RelayedCollected, RelayedStream
 from .shape import is_clean
 from .traced import Traced
 
 __all__ = ["HealingTransport"]
+
+_ENDPOINTS: Final = 1024
+"""How many endpoints are remembered (a count)."""
 
 
 @attrs.define(eq=False)
@@ -63,6 +67,8 @@ class HealingTransport:
     _known: dict[str, tuple[Breaker, set[str]]] = attrs.field(factory=dict, init=False)
     """What was learned of each endpoint: whether its streaming works, and what it refuses."""
 
+    _live: set[Healing] = attrs.field(factory=set, init=False)
+
     def __attrs_post_init__(self) -> None:
         Irrevocable(frozenset(), self.on_retract, self.seam)  # tells of a word that is none
         arranged(self.stages)
@@ -79,9 +85,12 @@ class HealingTransport:
         return healing.answer()
 
     async def aclose(self) -> None:
-        """Close the transport below."""
-        if self.inner is not None:
-            await self.inner.aclose()
+        """End what is being healed, and close the transport below."""
+        try:
+            await self._end()
+        finally:
+            if self.inner is not None:
+                await self.inner.aclose()
 
     async def __aenter__(self) -> Self:
         if self.inner is not None:
@@ -89,8 +98,20 @@ class HealingTransport:
         return self
 
     async def __aexit__(self, *exc: Any) -> None:
-        if self.inner is not None:
-            await self.inner.__aexit__(*exc)
+        try:
+            await self._end()
+        finally:
+            if self.inner is not None:
+                await self.inner.__aexit__(*exc)
+
+    async def _end(self) -> None:
+        """Have the runs end first: one that lost its connection would ask again."""
+        live = list(self._live)
+        for healing in live:
+            healing.stop()
+        with anyio.move_on_after(self.limits.finalise, shield=True):
+            for healing in live:
+                await healing.over.wait()
 
     def _healing(self, request: Any, seen: Recognised) -> Healing:
         relay = Relay(self.inner, request, seen)
@@ -102,23 +123,36 @@ class HealingTransport:
             partial(is_clean, seen.dialect.name),
             seen.unasked,
         )
-        return Healing(relay, outlet, self._pipeline(relay, seen), self.limits)
+        return Healing(relay, outlet, self._pipeline(relay, seen), self.limits, self._live)
 
     def _pipeline(self, relay: Relay, seen: Recognised) -> Pipeline:
-        place = f"{relay.original.url.host}{seen.base} {seen.dialect.name}"
         policy = self.reroute
-        breaker, dropped = self._known.setdefault(
-            place, (Breaker(policy.trip_after, policy.recover), set())
+        told = {**relay.original.headers, **relay.original.url.params}
+        endpoint = Endpoint(secrets=tuple(secret_values(told)))
+        supervisor = Supervisor(
+            (RelayedCollected if policy.collect else Buffered)(relay, endpoint=endpoint),
+            limits=self.limits,
+            reroute=attrs.evolve(policy, when=lambda e: not relay.moved and policy.when(e)),
         )
-        supervisor = Supervisor(RelayedBuffered(relay), limits=self.limits, reroute=policy)
-        supervisor.breaker, supervisor.dropped = breaker, dropped
+        supervisor.breaker, supervisor.dropped = self._learned(relay.original.url, seen)
         stages = [*self.stages, Suppressor(mode="off")]
         return Pipeline(
             [
-                RelayedStream(relay),
+                RelayedStream(relay, endpoint=endpoint),
                 ChunkParser(Traced(seen.dialect)),
                 *arranged(stages),
                 EventFanout(),
             ],
             supervisor=supervisor,
         )
+
+    def _learned(self, url: Any, seen: Recognised) -> tuple[Breaker, set[str]]:
+        """Give what is known of the endpoint behind *url*; what was asked last is kept longest."""
+        place = f"{url.scheme}://{url.netloc.decode('ascii')}{seen.base} {seen.dialect.name}"
+        learned = self._known.pop(place, None)
+        if learned is None:
+            learned = Breaker(self.reroute.trip_after, self.reroute.recover), set()
+        self._known[place] = learned
+        if len(self._known) > _ENDPOINTS:
+            del self._known[next(iter(self._known))]
+        return learned

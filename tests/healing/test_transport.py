@@ -3,8 +3,6 @@
 import json
 
 import anyio
-import httpx
-import httpx2
 import pytest
 
 from streamkit import Limits, MisuseError, ReroutePolicy
@@ -12,67 +10,9 @@ from streamkit.healing import HealingTransport
 from streamkit.testing import Drop, FaultProvider, Hold, Reply, Reset, Until, answers
 
 from ..serving.servers import until
+from .healed import ASKED, FRAMES, HEL, LO, REFUSED, REST, ROLE, WHOLE, Healed, errors, said
 
 pytestmark = pytest.mark.anyio
-
-ASKED = {"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": True}
-FRAMES = answers.text_stream("Hel", "lo", " world")
-ROLE, HEL, LO, *REST = FRAMES
-WHOLE = answers.completion("Hello world")
-REFUSED = Reply('{"error": {"message": "busy"}}', status=503, headers={"retry-after": "7"})
-
-
-@pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
-def http(request):
-    """The HTTP client's module."""
-    return request.param
-
-
-class Healed:
-    """A provider, and a client that reads it through a healing transport."""
-
-    def __init__(self, http, *steps, buffered=None, **settings):
-        self.provider = FaultProvider(
-            stream=steps[0] if len(steps) == 1 and isinstance(steps[0], list) else Reply(*steps),
-            buffered=buffered or Reply(WHOLE),
-        )
-        self.client = http.AsyncClient(transport=HealingTransport(**settings), timeout=5)
-
-    async def __aenter__(self):
-        await self.provider.__aenter__()
-        await self.client.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc):
-        await self.client.__aexit__(*exc)
-        await until(lambda: not self.provider.connections)
-        await self.provider.__aexit__(*exc)
-
-    async def ask(self, asked=ASKED, **settings):
-        """The whole response."""
-        url = f"{self.provider.url}/chat/completions"
-        return await self.client.post(url, json=asked, **settings)
-
-    def stream(self, asked=ASKED):
-        """The response, as it comes."""
-        return self.client.stream("POST", f"{self.provider.url}/chat/completions", json=asked)
-
-
-def said(body):
-    """What a body of chunks says: the text, and why it ended."""
-    text, reason = "", None
-    for line in body.splitlines():
-        data = line.removeprefix("data: ")
-        if data.startswith("{") and (choices := json.loads(data).get("choices")):
-            text += choices[0]["delta"].get("content") or ""
-            reason = choices[0].get("finish_reason") or reason
-    return text, reason
-
-
-def errors(body):
-    """The errors in a body."""
-    lines = [line.removeprefix("data: ") for line in body.splitlines() if '"error"' in line]
-    return [json.loads(line)["error"] for line in lines]
 
 
 # -- untouched ---------------------------------------------------------------------
@@ -126,6 +66,17 @@ async def test_a_healthy_stream_comes_as_it_is(http):
     assert ("1", "api-version=7") == (request.headers["x-mine"], request.query)
     assert "text/event-stream" in response.headers["content-type"]
     assert "false" == response.headers["x-streamkit-rerouted"]
+
+
+async def test_what_the_provider_says_beside_the_answer_comes_through(http):
+    """Request ids, cookies, what is left of a quota; not what was about its bytes."""
+    said_so = {"x-request-id": "r", "set-cookie": "a=b", "x-ratelimit-remaining": "3"}
+    async with Healed(http, [Reply(*FRAMES, headers=said_so, gzip=True)]) as healed:
+        response = await healed.ask()
+
+    assert said_so == {name: response.headers[name] for name in said_so}
+    assert "b" == response.cookies["a"]
+    assert not {"content-encoding", "transfer-encoding"} & response.headers.keys()
 
 
 async def test_each_frame_comes_when_it_comes(http):
@@ -219,6 +170,21 @@ async def test_what_an_endpoint_refuses_is_remembered(http):
         first, again, third = healed.provider.requests
 
     assert [True, False, False] == ["stream_options" in r.json for r in (first, again, third)]
+
+
+@pytest.mark.parametrize("status", [400, 503])
+async def test_a_second_stream_comes_as_it_is(http, status):
+    """Where the first told nothing: without a field that was refused, or again in a moment."""
+    refusal = Reply('{"error": {"message": "no stream_options"}}', status=status)
+    strange = FRAMES[1].replace(b'"delta"', b'"x_later":{"a":[1]},"delta"')
+    asked = {**ASKED, "stream_options": {"include_usage": True}}
+    policy = ReroutePolicy(retries=1, backoff=0.01)
+    replies = [refusal, Reply(ROLE, strange, *FRAMES[2:])]
+    async with Healed(http, replies, reroute=policy) as healed:
+        response = await healed.ask(asked)
+
+    assert b"".join([ROLE, strange, *FRAMES[2:]]) == response.content
+    assert "false" == response.headers["x-streamkit-rerouted"]
 
 
 # -- failed -------------------------------------------------------------------------
