@@ -34,14 +34,14 @@ _COURSE: Final = (
         says="a cancelled stream is a failed one, and is rerouted",
         file="streamkit/supervisor/course.py",
         before=(
-            "            except Exception as raised:"
+            "                except Exception as raised:"
             "  # noqa: BLE001 (the contract: any exception reroutes)\n"
         ),
         after=(
-            "            except anyio.get_cancelled_exc_class() as error:\n"
-            "                with anyio.CancelScope(shield=True):\n"
-            "                    return await self._reroute(error, self.ambit.buffered)\n"
-            "            except Exception as raised:\n"
+            "                except anyio.get_cancelled_exc_class() as error:\n"
+            "                    with anyio.CancelScope(shield=True):\n"
+            "                        return await self._reroute(error, self.ambit.buffered)\n"
+            "                except Exception as raised:\n"
         ),
         tests=(f"{_ONE_END}::test_a_caller_that_is_cancelled_ends_the_run_and_is_cancelled",),
     ),
