@@ -93,7 +93,8 @@ class Cursor:
             events, at = log.kept, self._position - log.base
             if at < len(events) <= at + self.policy.window:
                 self._position = self._given = self._position + 1
-                return events[at]
+                event = events[at]
+                return TextDelta(event) if isinstance(event, str) else event
             if at < len(events) or log.ended:
                 break
             if await self._wait():

@@ -16,7 +16,10 @@ from ..events import (
     ToolCallDelta,
 )
 
-__all__ = ["Backlog", "Fold", "Page"]
+__all__ = ["Backlog", "Fold", "Kept", "Page", "told"]
+
+Kept = Event | str
+"""An event, as a log keeps it: a piece of the first choice's text is the text."""
 
 _BLOCK = 1024
 """Pieces after which a run is joined, so that its memory is its text's own size (a count)."""
@@ -56,9 +59,10 @@ class Fold:
     _texts: dict[int, list[str]] = attrs.field(factory=dict, init=False)
     """The pieces of each choice's open run of text: nearly every event is one more."""
 
-    def absorb(self, events: Iterable[Event]) -> None:
+    def absorb(self, events: Iterable[Kept]) -> None:
         """Fold in the next events."""
-        for event in events:
+        for kept in events:
+            event = told(kept)
             if type(event) is TextDelta:
                 text = self._texts.get(event.choice)
                 if text is not None:
@@ -82,7 +86,7 @@ class Fold:
         return [item.event() if isinstance(item, _Run) else item for item in self._items]
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Self:
+    def of(cls, events: Iterable[Kept]) -> Self:
         """Fold *events*."""
         fold = cls()
         fold.absorb(events)
@@ -129,6 +133,11 @@ class Backlog:
             self.own.absorb(page.events)
             page = page.next
         return self.own.events()
+
+
+def told(kept: Kept) -> Event:
+    """Give the event that is kept."""
+    return TextDelta(kept) if isinstance(kept, str) else kept
 
 
 def _mergeable(event: Event) -> tuple[tuple[object, ...] | None, str]:

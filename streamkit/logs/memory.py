@@ -8,9 +8,9 @@ from itertools import islice
 import anyio
 import attrs
 
-from ..events import Event
+from ..events import Event, TextDelta
 from .cursor import Cursor
-from .fold import Fold, Page
+from .fold import Fold, Kept, Page, told
 from .log import Owner
 from .policy import WINDOW, Block, Policy, as_policy
 
@@ -34,10 +34,12 @@ class MemoryLog:
     run_id: str
     window: int = attrs.field(default=WINDOW, validator=attrs.validators.ge(1))
     """Events kept unfolded (a count); more where a subscriber's policy has a larger window."""
-    kept: list[Event] = attrs.field(factory=list, init=False)
-    """The newest events, as they were appended. Read by cursors, written here alone."""
+    kept: list[Kept] = attrs.field(factory=list, init=False)
+    """The newest events. Read by cursors, written here alone."""
     base: int = attrs.field(default=0, init=False)
     """The sequence number of the newest event that is folded, so not *kept*; 0 while none is."""
+    _packed: int = attrs.field(default=0, init=False)
+    """How many of *kept* are packed: all but those of the newest append (a count)."""
     _fold: Fold = attrs.field(factory=lambda: Fold(forget_retracted=True), init=False)
     _page: Page = attrs.field(factory=Page, init=False)
     """What readers that lag are told next; written only where there are any."""
@@ -74,6 +76,8 @@ class MemoryLog:
         if epoch != self._written:
             self._written = epoch
             self._epochs.append((self.head, epoch))
+        if self._packed < len(self.kept):
+            self._pack()
         self.kept.extend(events)
         if events and events[-1].terminal:
             self._ended = True
@@ -155,11 +159,11 @@ class MemoryLog:
 
     def at(self, position: int) -> Event:
         """Give the event after *position*, which must not be folded."""
-        return self.kept[position - self.base]
+        return told(self.kept[position - self.base])
 
     def between(self, start: int, stop: int) -> list[Event]:
         """Give the events after *start*, up to *stop*, which must not be folded."""
-        return list(islice(self.kept, start - self.base, stop - self.base))
+        return list(map(told, islice(self.kept, start - self.base, stop - self.base)))
 
     def folded(self) -> list[Event]:
         """Give the events up to `base`, as few events."""
@@ -196,6 +200,21 @@ class MemoryLog:
         if self._relief is not None:
             self._relief.set()
 
+    def _pack(self) -> None:
+        """
+        Keep text as text.
+
+        Who is level has read it. Of very many open streams, the collector has
+        then no object more to look at for every piece that ever came: each of
+        its passes stops all of them for milliseconds.
+        """
+        kept = self.kept
+        for at in range(self._packed, len(kept)):
+            event = kept[at]
+            if type(event) is TextDelta and event.choice == 0:
+                kept[at] = event.text
+        self._packed = len(kept)
+
     def _trim(self) -> None:
         """Fold all but the newest events; readers that lag behind take theirs along."""
         window = max(self.window, *(cursor.policy.window for cursor in self._cursors), 0)
@@ -212,4 +231,5 @@ class MemoryLog:
             cursor.catch_up(keep_from, self._page)
         self._fold.absorb(islice(self.kept, cut))
         del self.kept[:cut]
+        self._packed = max(0, self._packed - cut)
         self.base = keep_from

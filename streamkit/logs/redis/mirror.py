@@ -49,7 +49,7 @@ class Mirror(MemoryLog):
     @property
     def end(self) -> Event | None:
         """The terminal; None before it came."""
-        return self.kept[-1] if self.ended else None
+        return self.at(self.head - 1) if self.ended else None
 
     def subscribe(
         self, after: str | None = None, policy: Any = "coalesce", heartbeat: float | None = None
@@ -121,7 +121,7 @@ class Mirror(MemoryLog):
         self.newest = f"{epoch}-{seq}"
         self._epochs, self._fold = [(0, epoch)], Fold(forget_retracted=True)
         self._fold.absorb(told)
-        self.kept, self.base = [], seq
+        self.kept, self.base, self._packed = [], seq, 0
         for cursor in self._cursors:
             cursor.restart()
         self.wake()
