@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import StreamkitError, explain
+from ...errors import code_of, explain
 from ...events import (
     Event,
     Finished,
@@ -118,8 +118,7 @@ class GeminiEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error envelope: the code and a sentence of ours, nothing else."""
-        code = getattr(error, "code", None)
-        return _error(code if isinstance(code, str) else StreamkitError.code)
+        return _error(code_of(error))
 
     def _started(self, event: ResponseStarted) -> Iterable[Frame]:
         self._learn({**(event.extra or {}), "id": event.id, "model": event.model})

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ...errors import StreamkitError
+from ...errors import code_of
 from ...events import (
     Citation,
     Event,
@@ -104,7 +104,7 @@ class OpenAIResponsesEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error envelope: the code and a sentence of ours, nothing else."""
-        return error_json(_code(error))
+        return error_json(code_of(error))
 
     # -- the response as a whole
 
@@ -189,7 +189,7 @@ class OpenAIResponsesEncoder:
         yield self._events.event(kind, response=self._envelope.json(status, **fields))
 
     def _failed(self, event: ResponseFailed) -> Iterable[Frame]:
-        return self._fail(_code(event.error), "failed")
+        return self._fail(code_of(event.error), "failed")
 
     def _cancelled(self, _event: ResponseCancelled) -> Iterable[Frame]:
         return self._fail("cancelled", "cancelled")
@@ -222,8 +222,3 @@ class OpenAIResponsesEncoder:
         ResponseFailed: _failed,
         ResponseCancelled: _cancelled,
     }
-
-
-def _code(error: Exception) -> str:
-    code = getattr(error, "code", None)
-    return code if isinstance(code, str) else StreamkitError.code
