@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, ProviderError, excerpt
 from ...events import (
     Event,
     ResponseCompleted,
@@ -27,7 +27,8 @@ from ...events import (
 )
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
-from ..in_band import find_error, not_json
+from ..ending import raise_behind, truncated
+from ..in_band import find_error, not_json, residual_error
 from .envelope import Envelope, usage_in
 from .items import CALLS
 from .names import ARGUMENTS, ENDS, KNOWN, PARTS, TEXTS, VARYING, named
@@ -127,18 +128,14 @@ class OpenAIResponsesDecoder:
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        error = _residual_error(residue) if residue else None
+        error = residual_error(residue) if residue else None
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
             return (ResponseCompleted(evidence=ruling.evidence),)
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        raise TruncatedStream(
-            "expected response.completed before the end of the stream; "
-            + _WANTING.get(ruling.verdict, "the answer had begun")
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        saw = _WANTING.get(ruling.verdict, "the answer had begun")
+        raise truncated("response.completed", saw, residue)
 
     def response(self, response: dict[str, Any]) -> Iterator[Event]:
         """Give the events of a whole response, but for the last."""
@@ -169,7 +166,7 @@ class OpenAIResponsesDecoder:
                 elif value is not None:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
         self._content = self._content or any(event.progress for event in out)
         return out
 
@@ -347,17 +344,3 @@ def _index(value: dict[str, Any], name: str) -> int:
 
 def _is_reasoning(part: dict[str, Any]) -> bool:
     return part.get("type") in ("reasoning_text", "summary_text")
-
-
-def _then(events: list[Event], error: Exception) -> Iterator[Event]:
-    """Give what a frame held before its error, and then the error."""
-    yield from events
-    raise error
-
-
-def _residual_error(residue: str) -> InBandError | None:
-    """Find an error among the lines that were no part of the framing."""
-    try:
-        return find_error(decode(residue.strip()))
-    except ValueError:
-        return None
