@@ -45,7 +45,8 @@ from ...events import (
     UsageReported,
 )
 from ...framing import DONE, Frame, encode_ascii
-from ..merge import merge, overlay
+from ..merge import merge
+from ..usage import Reported
 from .completion import usage_json
 from .envelope import Envelope
 from .finish import reason_of
@@ -85,10 +86,7 @@ class OpenAIChatEncoder:
     """Reasoning whose details may be next."""
     _agent: bool = attrs.field(default=False, init=False)
     """Whether the answer is an agent's turn."""
-    _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """The provider's own usage object."""
-    _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
-    """The neutral usage; None until there is one."""
+    _usage: Reported = attrs.field(factory=Reported, init=False)
 
     def opening(self, run_id: str, /) -> Sequence[Frame]:
         """Say nothing; an answer without an id will have the run's."""
@@ -213,9 +211,7 @@ class OpenAIChatEncoder:
         return ()
 
     def _report(self, event: UsageReported) -> Sequence[Frame]:
-        self._counted = self._counted or {}
-        overlay(self._counted, attrs.asdict(event.usage))
-        overlay(self._usage, event.extra)
+        self._usage.add(event)
         return ()
 
     def _completed(self, event: ResponseCompleted) -> Iterator[Frame]:
@@ -228,8 +224,8 @@ class OpenAIChatEncoder:
                 told.extra,
                 reason_of(index, event.response, reason=told.reason, asked=told.asked),
             )
-        if self._counted is not None:
-            yield self._envelope.chunk([], usage=usage_json(self._usage, self._counted))
+        if (usage := self._usage.json(usage_json)) is not None:
+            yield self._envelope.chunk([], usage=usage)
         yield Frame(DONE)
 
     def _failed(self, event: ResponseFailed) -> Sequence[Frame]:

@@ -48,7 +48,7 @@ from ...events import (
     UsageReported,
 )
 from ...framing import Frame
-from ..merge import overlay
+from ..usage import Reported
 from .response import PLACE, usage_json
 from .status import status_of
 from .writing import Calls, Envelope, Numbered, Told, error_json
@@ -70,8 +70,7 @@ class OpenAIResponsesEncoder:
     _told: Told = attrs.field(init=False)
     _calls: Calls = attrs.field(init=False)
     _reason: str | None = attrs.field(default=None, init=False)
-    _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
-    _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
+    _usage: Reported = attrs.field(factory=Reported, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._envelope = Envelope(self._events)
@@ -168,9 +167,7 @@ class OpenAIResponsesEncoder:
         return ()
 
     def _report(self, event: UsageReported) -> Sequence[Frame]:
-        self._counted = self._counted or {}
-        overlay(self._counted, attrs.asdict(event.usage))
-        overlay(self._usage, event.extra)
+        self._usage.add(event)
         return ()
 
     def _completed(self, event: ResponseCompleted) -> Iterator[Frame]:
@@ -180,9 +177,8 @@ class OpenAIResponsesEncoder:
         status, why = status_of(self._reason, event.response)
         fields: dict[str, Any] = {"output": self._told.output()}
         own = self._envelope.own
-        if self._counted is not None:
-            whole = own and bool(self._usage)
-            fields["usage"] = self._usage if whole else usage_json(self._usage, self._counted)
+        if (usage := self._usage.json(usage_json)) is not None:
+            fields["usage"] = self._usage.own if own and self._usage.own else usage
         if why and not own:
             fields["incomplete_details"] = {"reason": why}
         kind = "response.completed" if status == "completed" else "response.incomplete"
