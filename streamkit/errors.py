@@ -51,6 +51,7 @@ __all__ = [
     "TransportError",
     "TruncatedStream",
     "about_us",
+    "code_of",
     "excerpt",
     "explain",
     "most_upstream",
@@ -144,6 +145,11 @@ class StreamkitError(Exception):
             for end in range(len(secret) - 1, _TELLING, -1):
                 said = said.replace(f"{secret[:end]}…", "***…")
         self.args = (said, *self.args[1:])
+
+
+def code_of(error: Exception) -> str:
+    """Give the stable code of *error*; a stranger's is nobody's business."""
+    return error.code if isinstance(error, StreamkitError) else StreamkitError.code
 
 
 class MisuseError(StreamkitError, RuntimeError):

@@ -27,6 +27,7 @@ from streamkit.errors import (
     StreamkitError,
     TransportError,
     TruncatedStream,
+    code_of,
     excerpt,
     most_upstream,
 )
@@ -52,6 +53,13 @@ CODES = {
 name_of = lambda error: type(error).__name__  # noqa: E731
 
 
+def test_a_strangers_code_is_nobodys_business():
+    """An SDK's error has the provider's own word under that name."""
+    error = ValueError("m")
+    error.code = "billing_hard_limit_reached"
+    assert "error" == code_of(error)
+
+
 def test_every_error_is_in_the_tree():
     """Nothing is raised that is no `StreamkitError`, and this file leaves none out."""
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
@@ -62,7 +70,7 @@ def test_every_error_is_in_the_tree():
 @pytest.mark.parametrize("error", CODES, ids=name_of)
 def test_each_error_has_its_code(error):
     """The word is stable, and the drawing has it in brackets."""
-    assert CODES[error] == error.code
+    assert CODES[error] == error.code == code_of(error)
     assert str(error) == error.message
     assert type(error).__name__ in errors.__doc__
 

@@ -12,16 +12,9 @@ from streamkit import Limits
 from streamkit.events import Rerouted, Retracted, TextDelta
 from streamkit.testing import Drop, FaultProvider, Hold, KeepAlive, Reply, answers
 
-pytestmark = [
-    pytest.mark.anyio,
-    # At the done marker the SDK leaves its own generators, and its HTTP client's,
-    # to the garbage collector, which trio tells of. None of them is ours.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <async_generator object "
-        "(AsyncStream|SSEDecoder|Response|\\w*ByteStream|\\w*ResponseStream|BoundAsyncStream)"
-        ":pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+from .leftovers import LEFT_BY_SDKS
+
+pytestmark = [pytest.mark.anyio, LEFT_BY_SDKS]
 
 REQUEST = {"model": "demo-1", "messages": [{"role": "user", "content": "hello"}]}
 

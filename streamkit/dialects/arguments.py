@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
-from ..framing import decode
+from ..framing import decode, encode
 
-__all__ = ["could_go_on", "is_json", "is_object", "same_json", "settle"]
+__all__ = ["as_text", "could_go_on", "is_json", "is_object", "same_json", "settle"]
+
+
+def as_text(value: Any) -> str:
+    """Give arguments as text: as they were sent, or in JSON where some server sent a value."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else encode(value).decode()
 
 
 def is_json(text: str) -> bool:

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 
 from ..events import Event, ToolCallDelta, ToolCallStarted
-from ..framing import encode
-from .arguments import could_go_on, is_json, is_object, same_json, settle
+from .arguments import as_text, could_go_on, is_json, is_object, same_json, settle
 
 __all__ = ["CallTracker"]
 
@@ -66,7 +65,7 @@ class CallTracker:
         """
         kind, body, extra = _split(piece)
         id_, index, name = _key(piece.get("id")), _key(piece.get("index")), _text(body.get("name"))
-        arguments = _arguments(body.get("input" if kind == "custom" else "arguments"))
+        arguments = as_text(body.get("input" if kind == "custom" else "arguments"))
         call = self._find(id_, index, name, arguments)
         if call is None:
             call = self._open(id_, name, custom=(extra or {}).get("type") == "custom")
@@ -148,9 +147,3 @@ def _key(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _arguments(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else encode(value).decode()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import attrs
 
-from ..dialects import Answer, Dialect
+from ..dialects import Answer, Dialect, OpenAIChat
 from ..errors import excerpt
 from ..events import (
     Citation,
@@ -31,18 +31,23 @@ from ..response import Choice, Response, Usage
 from ..stages import Accumulator
 
 __all__ = [
+    "CHAT",
     "CUT",
     "REQUEST",
     "SPECIMENS",
     "accumulated",
     "answer_of",
     "bytes_of",
+    "data_of",
     "difference",
     "in_characters",
     "leaves",
+    "response_of",
     "unlike",
 ]
 
+CHAT: Final = OpenAIChat()
+"""Whose words the specimens are in."""
 REQUEST: Final[Mapping[str, Any]] = {
     "model": "demo-1",
     "agent_id": "agent-1",
@@ -178,13 +183,24 @@ def answer_of(script: Sequence[Event]) -> Answer:
     return answer
 
 
+def response_of(script: Sequence[Event], dialect: Dialect) -> Response:
+    """Give the response that *script* ends in; an empty one where it ends in none."""
+    last = accumulated(script, dialect)[-1]
+    response = last.response if isinstance(last, ResponseCompleted) else None
+    return response or Response()
+
+
+def data_of(frame: Frame) -> bytes:
+    """Give the data of a frame."""
+    return frame.data if isinstance(frame.data, bytes) else frame.data.encode()
+
+
 def bytes_of(frames: Sequence[Frame]) -> bytes:
     """Write *frames* as server-sent events."""
     body = b""
     for frame in frames:
-        data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         name = f"event: {frame.event}\n".encode() if frame.event != "message" else b""
-        body += name + b"data: " + data + b"\n\n"
+        body += name + b"data: " + data_of(frame) + b"\n\n"
     return body
 
 

@@ -2,10 +2,9 @@
 
 import json
 
-from streamkit.dialects import Answer, Gemini
-from streamkit.events import ResponseCompleted
-from streamkit.framing import Frame
-from streamkit.stages import Accumulator
+from streamkit.dialects import Gemini
+
+from .spoken import Spoken, answer_of, frame
 
 DIALECT = Gemini()
 HEAD = {"modelVersion": "g-1", "responseId": "r-1"}
@@ -52,40 +51,19 @@ def chunk(*parts, reason=None, index=0, head=HEAD, usage=None, **fields):
 STOP = chunk(reason="STOP")
 
 
-def frame(value, event="message"):
-    """One frame of a JSON value, or of text as it stands."""
-    return Frame(value if isinstance(value, str) else json.dumps(value), event)
-
-
-def decoded(*values, decoder=None):
-    """The events of these frames."""
-    decoder = decoder or DIALECT.decoder()
-    frames = [value if isinstance(value, Frame) else frame(value) for value in values]
-    return [event for one in frames for event in decoder.feed(one)]
-
-
-def streamed(*values):
-    """The events of a whole stream, its end included."""
-    decoder = DIALECT.decoder()
-    return [*decoded(*values, decoder=decoder), *decoder.eof()]
+SPOKEN = Spoken(DIALECT, frame)
+decoded = SPOKEN.decoded
+streamed = SPOKEN.streamed
+raw_of = SPOKEN.raw_of
+accumulated = SPOKEN.accumulated
+response_of = SPOKEN.response_of
+opened = SPOKEN.opened
+frames = SPOKEN.frames
 
 
 def buffered(body):
     """The events of a buffered answer."""
     return list(DIALECT.read_buffered(body))
-
-
-def answer_of(events):
-    """The fold of events."""
-    answer = Answer()
-    for event in events:
-        answer.add(event)
-    return answer
-
-
-def raw_of(events):
-    """The ``GenerateContentResponse`` events add up to."""
-    return DIALECT.response(answer_of(events))
 
 
 def parts_of(events, index=0):
@@ -97,22 +75,3 @@ def calls_of(events):
     """Name and arguments of the first choice's calls."""
     settled = [fold.tool_call() for fold in answer_of(events).choice(0).calls]
     return [(one.name, json.loads(one.arguments)) for one in settled]
-
-
-def accumulated(events, dialect=DIALECT):
-    """Events as a watcher sees them: the response on the terminal."""
-    stage = Accumulator()
-    stage.bind(dialect)
-    return [out for event in events for out in stage(event)]
-
-
-def response_of(events, dialect=DIALECT):
-    """The response of a whole answer."""
-    *_, end = accumulated(events, dialect)
-    assert isinstance(end, ResponseCompleted)
-    return end.response
-
-
-def only(kind, events):
-    """The events of one kind."""
-    return [event for event in events if isinstance(event, kind)]

@@ -2,15 +2,15 @@
 
 import json
 
-from streamkit.dialects import Answer, AnthropicMessages
+from streamkit.dialects import AnthropicMessages
 from streamkit.events import (
     Metadata,
     ReasoningDelta,
-    ResponseCompleted,
     TextDelta,
 )
 from streamkit.framing import Frame
-from streamkit.stages import Accumulator
+
+from .spoken import Spoken, only
 
 DIALECT = AnthropicMessages()
 USAGE = {"input_tokens": 25, "output_tokens": 1}
@@ -101,40 +101,13 @@ def frame(value, event=None):
     return Frame(data, event or str(name))
 
 
-def decoded(*values, decoder=None):
-    """The events of these frames."""
-    decoder = decoder or DIALECT.decoder()
-    frames = [value if isinstance(value, Frame) else frame(value) for value in values]
-    return [event for one in frames for event in decoder.feed(one)]
-
-
-def streamed(*values):
-    """The events of a whole stream, its end included."""
-    decoder = DIALECT.decoder()
-    events = decoded(*values, decoder=decoder)
-    if not (events and isinstance(events[-1], ResponseCompleted)):
-        events += decoder.eof()
-    return events
-
-
-def answer_of(events):
-    """The fold of events."""
-    answer = Answer()
-    for event in events:
-        answer.add(event)
-    return answer
-
-
-def raw_of(events):
-    """The ``message`` that events add up to."""
-    return DIALECT.response(answer_of(events))
-
-
-def accumulated(events, dialect=DIALECT):
-    """Events as a watcher sees them: the response on the terminal."""
-    stage = Accumulator()
-    stage.bind(dialect)
-    return [out for event in events for out in stage(event)]
+SPOKEN = Spoken(DIALECT, frame)
+decoded = SPOKEN.decoded
+streamed = SPOKEN.streamed
+raw_of = SPOKEN.raw_of
+accumulated = SPOKEN.accumulated
+opened = SPOKEN.opened
+frames = SPOKEN.frames
 
 
 def response_of(*values):
@@ -145,11 +118,6 @@ def response_of(*values):
 def content_of(*values):
     """The content blocks of a whole stream."""
     return response_of(*values).raw["content"]
-
-
-def only(kind, events):
-    """The events of one kind."""
-    return [event for event in events if isinstance(event, kind)]
 
 
 def marks(events):

@@ -2,10 +2,10 @@
 
 import json
 
-from streamkit.dialects import Answer, OpenAIResponses
-from streamkit.events import ResponseCompleted
+from streamkit.dialects import OpenAIResponses
 from streamkit.framing import Frame
-from streamkit.stages import Accumulator
+
+from .spoken import Spoken
 
 DIALECT = OpenAIResponses()
 USAGE = {
@@ -158,50 +158,11 @@ def frame(value, name=None):
     )
 
 
-def decoded(*values, decoder=None):
-    """The events of these frames, to the last one there is."""
-    decoder, events = decoder or DIALECT.decoder(), []
-    for value in values:
-        events += decoder.feed(value if isinstance(value, Frame) else frame(value))
-        if events and events[-1].terminal:
-            break
-    return events
-
-
-def streamed(*values):
-    """The events of a whole stream, its end included."""
-    decoder = DIALECT.decoder()
-    events = decoded(*values, decoder=decoder)
-    if not (events and isinstance(events[-1], ResponseCompleted)):
-        events += decoder.eof()
-    return events
-
-
-def accumulated(events, dialect=DIALECT):
-    """Events as a watcher sees them: the response on the terminal."""
-    stage = Accumulator()
-    stage.bind(dialect)
-    return [out for event in events for out in stage(event)]
-
-
-def response_of(events, dialect=DIALECT):
-    """The response events add up to."""
-    return accumulated(events, dialect)[-1].response
-
-
-def answer_of(events):
-    """The fold of events."""
-    answer = Answer()
-    for each in events:
-        answer.add(each)
-    return answer
-
-
-def raw_of(events):
-    """The ``response`` events add up to."""
-    return DIALECT.response(answer_of(events))
-
-
-def only(kind, events):
-    """The events of one kind."""
-    return [each for each in events if isinstance(each, kind)]
+SPOKEN = Spoken(DIALECT, frame)
+decoded = SPOKEN.decoded
+streamed = SPOKEN.streamed
+raw_of = SPOKEN.raw_of
+accumulated = SPOKEN.accumulated
+response_of = SPOKEN.response_of
+opened = SPOKEN.opened
+frames = SPOKEN.frames

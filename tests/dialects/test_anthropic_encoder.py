@@ -38,6 +38,7 @@ from streamkit.framing import Frame
 from streamkit.response import Response, ToolCall, Usage
 from streamkit.testing import FaultProvider, Reply
 
+from ..leftovers import LEFT_BY_SDKS
 from .messages import (
     DIALECT,
     HEAD,
@@ -52,7 +53,9 @@ from .messages import (
     delta,
     end,
     finish,
+    frames,
     json_piece,
+    opened,
     raw_of,
     said,
     start,
@@ -60,13 +63,6 @@ from .messages import (
     text,
     think,
     tool,
-)
-
-# Where it raises, the SDK leaves its own generators to the garbage collector, which trio tells of.
-LEFT_TO_THE_COLLECTOR = (
-    "ignore:Exception ignored in. <async_generator object "
-    "(AsyncStream|SSEDecoder|Response|\\w*ByteStream|\\w*ResponseStream|BoundAsyncStream)"
-    ":pytest.PytestUnraisableExceptionWarning"
 )
 
 CHAT = get_dialect("openai-chat")
@@ -77,19 +73,6 @@ REQUEST = {
     "max_tokens": 9,
     "messages": [{"role": "user", "content": "hello"}],
 }
-
-
-def opened(run_id="r-1"):
-    """A fresh encoder, of a run."""
-    encoder = DIALECT.encoder()
-    assert () == tuple(encoder.opening(run_id))
-    return encoder
-
-
-def frames(*events):
-    """The frames of these events."""
-    encoder = opened()
-    return [frame for event in events for frame in encoder.encode(event)]
 
 
 def told(*events):
@@ -619,7 +602,7 @@ async def test_the_official_client_reads_an_answer_of_another_api():
 
 
 @pytest.mark.anyio
-@pytest.mark.filterwarnings(LEFT_TO_THE_COLLECTOR)
+@LEFT_BY_SDKS
 async def test_the_official_client_raises_a_failure_of_ours():
     """Behind text that it was given, as in the body of a status."""
     failed = ResponseFailed(Stalled("idle", 5.0), Response())

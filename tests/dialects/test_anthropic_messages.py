@@ -35,7 +35,6 @@ from .messages import (
     THINKING,
     USAGE,
     accumulated,
-    answer_of,
     begin,
     called,
     content_of,
@@ -46,7 +45,6 @@ from .messages import (
     frame,
     json_piece,
     marks,
-    only,
     raw_of,
     response_of,
     said,
@@ -57,6 +55,7 @@ from .messages import (
     think,
     tool,
 )
+from .spoken import answer_of, only
 
 REQUEST = {"model": "claude-t", "max_tokens": 9, "messages": [], "stream": False}
 VERSION = {"anthropic-version": "2023-06-01"}

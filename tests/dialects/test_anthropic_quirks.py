@@ -39,7 +39,6 @@ from .messages import (
     finish,
     json_piece,
     marks,
-    only,
     response_of,
     said,
     start,
@@ -49,6 +48,7 @@ from .messages import (
     think,
     tool,
 )
+from .spoken import only
 
 ANSWER = [start(), *said("Hel", "lo"), finish(), STOP]
 OVERLOADED = {

@@ -33,7 +33,6 @@ from .gemini import (
     chunk,
     decoded,
     frame,
-    only,
     parts_of,
     piece,
     raw_of,
@@ -42,6 +41,7 @@ from .gemini import (
     text,
     thought,
 )
+from .spoken import only
 
 REQUEST = {"model": "gemini-x", "contents": [{"parts": [{"text": "hi"}]}], "stream": False}
 END = ResponseCompleted(evidence="finish_reason")

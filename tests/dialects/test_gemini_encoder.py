@@ -42,32 +42,21 @@ from .gemini import (
     calls_of,
     chunk,
     decoded,
-    only,
+    frames,
+    opened,
     parts_of,
     raw_of,
     response_of,
     streamed,
     text,
 )
+from .spoken import only
 from .test_gemini import BODIES
 
 STARTED = ResponseStarted("r-1", "g-1")
 STOP = Finished(0, "STOP")
 END = ResponseCompleted()
 HEAD = {"responseId": "r-1", "modelVersion": "g-1"}
-
-
-def opened(run_id="run"):
-    """A fresh encoder, of a run."""
-    encoder = DIALECT.encoder()
-    assert () == tuple(encoder.opening(run_id))
-    return encoder
-
-
-def frames(*events):
-    """The frames of these events."""
-    encoder = opened()
-    return [frame for event in events for frame in encoder.encode(event)]
 
 
 def told(*events):
@@ -110,7 +99,7 @@ def test_a_text_is_a_chunk():
 
 def test_an_answer_without_an_id_has_the_runs():
     """Clients want one."""
-    assert "run" == told(ResponseStarted(), TextDelta("a"))[0]["responseId"]
+    assert "r-1" == told(ResponseStarted(), TextDelta("a"))[0]["responseId"]
 
 
 def test_fields_of_the_answer_are_told_once():

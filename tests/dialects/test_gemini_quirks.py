@@ -32,7 +32,6 @@ from .gemini import (
     chunk,
     decoded,
     frame,
-    only,
     parts_of,
     piece,
     raw_of,
@@ -41,6 +40,7 @@ from .gemini import (
     text,
     thought,
 )
+from .spoken import only
 
 on_asyncio = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 CHUNKS = [

@@ -32,13 +32,14 @@ from streamkit.events import (
     UsageReported,
 )
 from streamkit.response import Response, Usage
-from streamkit.stages import Accumulator
 
+from .spoken import only
 from .test_llama_stack_turn import (
     CLIENT_CALL,
     DIALECT,
     SAID,
     STREAM,
+    accumulated,
     as_json,
     calling,
     decoded,
@@ -46,7 +47,7 @@ from .test_llama_stack_turn import (
     execution,
     inference,
     message,
-    only,
+    opened,
     payloads,
     raw_of,
     result,
@@ -64,13 +65,6 @@ from .test_llama_stack_turn_twin import TURNS, comparable, stream_of, turns
 STARTED = ResponseStarted("t1")
 STOP, END = Finished(0, "stop"), ResponseCompleted()
 STEPLESS = {"no steps", "waiting, no steps"}
-
-
-def opened(run_id="r-1"):
-    """A fresh encoder, of a run."""
-    encoder = DIALECT.encoder()
-    assert () == tuple(encoder.opening(run_id))
-    return encoder
 
 
 def told(*events):
@@ -97,13 +91,6 @@ def deltas(*events):
     """The deltas that were told, without their type."""
     found = [p["delta"] for p in inner(*events) if p["event_type"] == "step_progress"]
     return [tuple(delta.values())[1:] for delta in found]
-
-
-def accumulated(events, dialect=DIALECT):
-    """Events as a watcher sees them: calls that are whole, the response on the terminal."""
-    stage = Accumulator()
-    stage.bind(dialect)
-    return [out for event in events for out in stage(event)]
 
 
 def reread(events):

@@ -28,7 +28,7 @@ from llama_stack_client.types.shared import (
     interleaved_content_item,
 )
 
-from streamkit.dialects import Answer, LlamaStackTurn, get_dialect
+from streamkit.dialects import LlamaStackTurn, get_dialect
 from streamkit.dialects.answer import CallFold, ChoiceFold
 from streamkit.errors import InBandError, MalformedStream, MisuseError, TruncatedStream
 from streamkit.events import (
@@ -47,6 +47,8 @@ from streamkit.events import (
 )
 from streamkit.framing import Frame
 from streamkit.response import Usage
+
+from .spoken import Spoken, answer_of, frame, only
 
 DIALECT = LlamaStackTurn()
 THEN = datetime(2025, 7, 18, 8, 15, 20, tzinfo=UTC)
@@ -203,39 +205,17 @@ def turn(output, steps=(), **fields):
     )
 
 
-def frame(value, event="message"):
-    """One frame of a JSON value, or of text as it stands."""
-    return Frame(value if isinstance(value, str) else json.dumps(value), event)
+SPOKEN = Spoken(DIALECT, frame)
+decoded = SPOKEN.decoded
+raw_of = SPOKEN.raw_of
+accumulated = SPOKEN.accumulated
+opened = SPOKEN.opened
+frames = SPOKEN.frames
 
 
 def whole(value):
     """A frame that is one JSON body."""
     return Frame(value if isinstance(value, str) else json.dumps(value), whole=True)
-
-
-def decoded(*values, decoder=None):
-    """The events of these frames."""
-    decoder = decoder or DIALECT.decoder()
-    frames = [value if isinstance(value, Frame) else frame(value) for value in values]
-    return [event for one in frames for event in decoder.feed(one)]
-
-
-def answer_of(events):
-    """The fold of events."""
-    answer = Answer()
-    for event in events:
-        answer.add(event)
-    return answer
-
-
-def raw_of(events):
-    """The turn events add up to."""
-    return DIALECT.response(answer_of(events))
-
-
-def only(kind, events):
-    """The events of one kind."""
-    return [event for event in events if isinstance(event, kind)]
 
 
 def text_of(events):

@@ -28,16 +28,15 @@ from .chat import (
     DONE,
     HEAD,
     USAGE,
-    answer_of,
     chunk,
     decoded,
     frame,
-    only,
     raw_of,
     streamed,
     text_of,
     usage_chunk,
 )
+from .spoken import answer_of, only
 
 STOP = chunk({}, "stop")
 REQUEST = {"model": "m-1", "messages": [{"role": "user", "content": "hi"}], "seed": 7}

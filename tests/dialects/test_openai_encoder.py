@@ -37,11 +37,11 @@ from streamkit.events import (
 )
 from streamkit.framing import Frame
 from streamkit.response import Choice, Response, ToolCall, Usage
-from streamkit.stages import Accumulator
 from streamkit.testing import FaultProvider, Reply, answers
 
+from ..leftovers import LEFT_BY_SDKS
 from . import test_llama_stack_turn as agents
-from .chat import DIALECT, DONE, USAGE, raw_of, streamed
+from .chat import DIALECT, DONE, USAGE, accumulated, frames, opened, raw_of, streamed
 
 STARTED = ResponseStarted("chatcmpl-a1", "m-1", {"created": 17})
 HEAD = {"id": "chatcmpl-a1", "object": "chat.completion.chunk", "created": 17, "model": "m-1"}
@@ -50,29 +50,7 @@ END = ResponseCompleted()
 ROLE = {"role": "assistant"}
 REQUEST = {"model": "m-1", "messages": [{"role": "user", "content": "hello"}]}
 
-on_every_loop = [
-    pytest.mark.anyio,
-    # At the done marker the SDK leaves its own generators, and its HTTP client's,
-    # to the garbage collector, which trio tells of. None of them is ours.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <async_generator object "
-        "(AsyncStream|SSEDecoder|Response|\\w*ByteStream|\\w*ResponseStream|BoundAsyncStream)"
-        ":pytest.PytestUnraisableExceptionWarning"
-    ),
-]
-
-
-def opened(run_id="r-1"):
-    """A fresh encoder, of a run."""
-    encoder = DIALECT.encoder()
-    assert () == tuple(encoder.opening(run_id))
-    return encoder
-
-
-def frames(*events):
-    """The frames of these events."""
-    encoder = opened()
-    return [frame for event in events for frame in encoder.encode(event)]
+on_every_loop = [pytest.mark.anyio, LEFT_BY_SDKS]
 
 
 def text(frame):
@@ -108,13 +86,6 @@ def usage_told(*events):
     *_, usage, done = told(STARTED, TextDelta("a"), *events, STOP, END)
     assert (DONE, []) == (done, usage["choices"])
     return usage["usage"]
-
-
-def accumulated(events, dialect=DIALECT):
-    """Events as a watcher sees them: the response on the terminal."""
-    stage = Accumulator()
-    stage.bind(dialect)
-    return [out for event in events for out in stage(event)]
 
 
 def reread(events):

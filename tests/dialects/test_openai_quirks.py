@@ -24,11 +24,9 @@ from .chat import (
     DONE,
     HEAD,
     USAGE,
-    answer_of,
     chunk,
     decoded,
     message_of,
-    only,
     raw_of,
     reasoning_of,
     refusal_of,
@@ -36,6 +34,7 @@ from .chat import (
     text_of,
     usage_chunk,
 )
+from .spoken import answer_of, only
 
 STOP = chunk({}, "stop")
 FILTERED = {"hate": {"filtered": False, "severity": "safe"}}

@@ -50,7 +50,6 @@ from .responses import (
     event,
     frame,
     message,
-    only,
     raw_of,
     reasoning,
     response_of,
@@ -60,6 +59,7 @@ from .responses import (
     summary_delta,
     text_part,
 )
+from .spoken import only
 
 REQUEST = {"model": "m-1", "input": "hello", "stream_options": {"include_obfuscation": False}}
 

@@ -36,6 +36,7 @@ from streamkit.response import Response, ToolCall, Usage
 from streamkit.serving.encoders import fresh_encoder
 from streamkit.testing import FaultProvider, Reply
 
+from ..leftovers import LEFT_BY_SDKS
 from . import chat
 from . import test_llama_stack_turn as agents
 from .responses import (
@@ -52,6 +53,7 @@ from .responses import (
     decoded,
     delta,
     done,
+    frames,
     message,
     reasoning,
     response_of,
@@ -68,23 +70,7 @@ OWN = ResponseStarted("resp_1", "m-1", {"object": "response", "created_at": 17})
 END = ResponseCompleted()
 CITED = {"type": "url_citation", "url_citation": {"url": "u", "title": "T"}}
 
-on_every_loop = [
-    pytest.mark.anyio,
-    # At the last event the SDK leaves its own generators, and its HTTP client's,
-    # to the garbage collector, which trio tells of. None of them is ours.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <async_generator object "
-        "(AsyncStream|SSEDecoder|Response|\\w*ByteStream|\\w*ResponseStream|BoundAsyncStream)"
-        ":pytest.PytestUnraisableExceptionWarning"
-    ),
-]
-
-
-def frames(*events):
-    """The frames of these events."""
-    encoder = DIALECT.encoder()
-    assert () == tuple(encoder.opening("r-1"))
-    return [frame for event in events for frame in encoder.encode(event)]
+on_every_loop = [pytest.mark.anyio, LEFT_BY_SDKS]
 
 
 def told(*events):

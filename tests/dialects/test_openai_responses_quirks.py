@@ -38,7 +38,6 @@ from .responses import (
     event,
     frame,
     message,
-    only,
     raw_of,
     reasoning,
     response_of,
@@ -48,6 +47,7 @@ from .responses import (
     summary_delta,
     text_part,
 )
+from .spoken import only
 
 FAILED = {"code": "rate_limit_exceeded", "message": "too large"}
 

@@ -11,7 +11,8 @@ from openai.types.chat import ChatCompletion
 from streamkit.events import ResponseCompleted
 from streamkit.framing import Frame
 
-from .chat import DIALECT, HEAD, answer_of, chunk, raw_of, reasoning_of, streamed, text_of
+from .chat import DIALECT, HEAD, chunk, raw_of, reasoning_of, streamed, text_of
+from .spoken import answer_of
 
 
 def body(*choices, **fields):

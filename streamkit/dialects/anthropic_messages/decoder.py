@@ -8,12 +8,12 @@ Everything else goes through a table, by its type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, ProviderError, excerpt
 from ...events import (
     Citation,
     Event,
@@ -26,6 +26,7 @@ from ...events import (
 )
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
+from ..ending import raise_behind, truncated
 from ..in_band import find_error, not_json, residual_error
 from ..merge import overlay
 from .blocks import mark
@@ -116,12 +117,7 @@ class AnthropicMessagesDecoder:
             return (ResponseCompleted(evidence=ruling.evidence),)
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        raise TruncatedStream(
-            "expected message_stop before the end of the stream; "
-            + self._wanting(ruling.verdict)
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        raise truncated("message_stop", self._wanting(ruling.verdict), residue)
 
     def message(self, message: dict[str, Any]) -> list[Event]:
         """Give the events of a message, whole or at the start of its stream."""
@@ -196,7 +192,7 @@ class AnthropicMessagesDecoder:
             if self._stopped:
                 out.extend(self.eof())
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
         return out
 
     def _event(self, value: dict[str, Any], name: str, out: list[Event]) -> None:
@@ -313,9 +309,3 @@ def _beside(value: dict[str, Any], told: tuple[str, ...], out: list[Event]) -> N
     """Tell the fields of a frame that nobody modelled, as the message's."""
     if extra := {key: each for key, each in value.items() if key not in told}:
         out.append(Metadata(None, extra))
-
-
-def _then(events: list[Event], error: Exception) -> Iterator[Event]:
-    """Give what a frame held before its error, and then the error."""
-    yield from events
-    raise error

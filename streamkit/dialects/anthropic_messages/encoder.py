@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import StreamkitError, explain
+from ...errors import code_of, explain
 from ...events import (
     Citation,
     Event,
@@ -150,8 +150,7 @@ class AnthropicMessagesEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error envelope: the code and a sentence of ours, nothing else."""
-        code = getattr(error, "code", None)
-        return _error(code if isinstance(code, str) else StreamkitError.code)
+        return _error(code_of(error))
 
     # -- the message
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ...events import UsageReported
 from ...response import Usage
+from ..usage import count
 
 __all__ = ["usage_json", "usage_of"]
 
@@ -16,17 +17,14 @@ _INPUTS: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_inp
 
 def usage_of(raw: Mapping[str, Any]) -> Usage:
     """Read ``usage``; its input is all three counts of it."""
-    inputs = [count for word in _INPUTS if (count := _count(raw.get(word))) is not None]
-    read, output = sum(inputs) if inputs else None, _count(raw.get("output_tokens"))
-    details = raw.get("output_tokens_details")
+    inputs = [number for word in _INPUTS if (number := count(raw, word)) is not None]
+    read, output = sum(inputs) if inputs else None, count(raw, "output_tokens")
     return Usage(
         input_tokens=read,
         output_tokens=output,
         total_tokens=None if read is None or output is None else read + output,
-        cached_tokens=_count(raw.get("cache_read_input_tokens")),
-        reasoning_tokens=_count(details.get("thinking_tokens"))
-        if isinstance(details, Mapping)
-        else None,
+        cached_tokens=count(raw, "cache_read_input_tokens"),
+        reasoning_tokens=count(raw.get("output_tokens_details"), "thinking_tokens"),
     )
 
 
@@ -48,8 +46,4 @@ def usage_json(reported: UsageReported) -> dict[str, Any]:
         "cache_read_input_tokens": cached,
         "output_tokens_details": None if thinking is None else {"thinking_tokens": thinking},
     }
-    return {word: count for word, count in words.items() if count is not None}
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return {word: number for word, number in words.items() if number is not None}

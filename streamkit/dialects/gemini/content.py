@@ -8,6 +8,7 @@ from typing import Any
 from ...framing import decode
 from ...response import Usage
 from ..answer import Answer, CallFold, ChoiceFold
+from ..usage import count
 
 __all__ = ["call_part", "content_of", "is_header", "usage_json", "usage_of"]
 
@@ -31,12 +32,12 @@ def usage_of(raw: Mapping[str, Any]) -> Usage:
     Thoughts are no part of ``candidatesTokenCount``, nor what tools were given
     of ``promptTokenCount``; of output and input they are.
     """
-    thoughts = _count(raw, "thoughtsTokenCount")
+    thoughts = count(raw, "thoughtsTokenCount")
     return Usage(
-        input_tokens=_sum(_count(raw, "promptTokenCount"), _count(raw, "toolUsePromptTokenCount")),
-        output_tokens=_sum(_count(raw, "candidatesTokenCount"), thoughts),
-        total_tokens=_count(raw, "totalTokenCount"),
-        cached_tokens=_count(raw, "cachedContentTokenCount"),
+        input_tokens=_sum(count(raw, "promptTokenCount"), count(raw, "toolUsePromptTokenCount")),
+        output_tokens=_sum(count(raw, "candidatesTokenCount"), thoughts),
+        total_tokens=count(raw, "totalTokenCount"),
+        cached_tokens=count(raw, "cachedContentTokenCount"),
         reasoning_tokens=thoughts,
     )
 
@@ -59,7 +60,7 @@ def usage_json(usage: dict[str, Any], counted: Mapping[str, Any]) -> dict[str, A
         "cachedContentTokenCount": counted["cached_tokens"],
         "thoughtsTokenCount": thoughts,
     }
-    return {field: count for field, count in words.items() if count is not None}
+    return {field: number for field, number in words.items() if number is not None}
 
 
 def is_header(item: Mapping[str, Any]) -> bool:
@@ -126,11 +127,6 @@ def _args(arguments: str) -> Any:
         return decode(arguments or "{}")
     except ValueError:
         return arguments
-
-
-def _count(raw: Mapping[str, Any], field: str) -> int | None:
-    value = raw.get(field)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -8,13 +8,13 @@ C; a part that is nothing but text, as nearly every one is, costs one event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, ProviderError, excerpt
 from ...events import (
     Event,
     Metadata,
@@ -27,7 +27,8 @@ from ...events import (
 )
 from ...framing import Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
-from ..in_band import find_error, not_json
+from ..ending import raise_behind, truncated
+from ..in_band import find_error, not_json, residual_error
 from .candidate import Candidate
 from .content import usage_of
 
@@ -115,7 +116,7 @@ class GeminiDecoder:
                 elif value is not None:
                     self._odd(value, frame.event, out)
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
         if not self._said:
             self._content = self._content or any(event.progress for event in out)
             self._said = any(type(event) in (TextDelta, ToolCallStarted) for event in out)
@@ -123,18 +124,13 @@ class GeminiDecoder:
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        error = _residual_error(residue) if residue else None
+        error = residual_error(residue) if residue else None
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
             return (*self.rest(), ResponseCompleted(evidence=ruling.evidence))
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        raise TruncatedStream(
-            "expected a finishReason before the end of the stream; "
-            + self._wanting(ruling.verdict)
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        raise truncated("a finishReason", self._wanting(ruling.verdict), residue)
 
     def rest(self) -> Sequence[Event]:
         """Give what only the end tells: that a call whose end was not said is whole."""
@@ -229,17 +225,3 @@ def _check_blocked(feedback: Any) -> None:
             excerpt(f"the prompt is blocked: {word}" + (f", {said}" if said else "")),
             provider_code=word,
         )
-
-
-def _residual_error(residue: str) -> InBandError | None:
-    """Find an error among the lines that were no part of the framing."""
-    try:
-        return find_error(decode(residue.strip()))
-    except ValueError:
-        return None
-
-
-def _then(events: list[Event], error: Exception) -> Iterator[Event]:
-    """Give what a frame held before its error, and then the error."""
-    yield from events
-    raise error

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import StreamkitError, explain
+from ...errors import code_of, explain
 from ...events import (
     Event,
     Finished,
@@ -45,6 +45,7 @@ from ...response import Response
 from ..answer import Answer, CallFold, ChoiceFold
 from ..arguments import is_object
 from ..merge import overlay
+from ..usage import Reported
 from .content import call_part, is_header, usage_json
 from .finish import MALFORMED, reason_of
 
@@ -89,10 +90,7 @@ class GeminiEncoder:
     """By choice: a chunk's bytes before and behind its text, where it tells nothing else."""
     _held: Answer = attrs.field(factory=Answer, init=False)
     """What waits for the end: calls, finish reasons. It knows every choice there is."""
-    _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """The provider's own usage object."""
-    _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
-    """The neutral usage; None until there is one."""
+    _usage: Reported = attrs.field(factory=Reported, init=False)
 
     def opening(self, run_id: str, /) -> Sequence[Frame]:
         """Say nothing; an answer without an id will have the run's."""
@@ -118,8 +116,7 @@ class GeminiEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error envelope: the code and a sentence of ours, nothing else."""
-        code = getattr(error, "code", None)
-        return _error(code if isinstance(code, str) else StreamkitError.code)
+        return _error(code_of(error))
 
     def _started(self, event: ResponseStarted) -> Iterable[Frame]:
         self._learn({**(event.extra or {}), "id": event.id, "model": event.model})
@@ -172,9 +169,7 @@ class GeminiEncoder:
                 yield self._say(index, [item])
 
     def _report(self, event: UsageReported) -> Iterable[Frame]:
-        self._counted = self._counted or {}
-        overlay(self._counted, attrs.asdict(event.usage))
-        overlay(self._usage, event.extra)
+        self._usage.add(event)
         return ()
 
     def _completed(self, event: ResponseCompleted) -> Iterator[Frame]:
@@ -182,7 +177,7 @@ class GeminiEncoder:
         *others, last = self._held.ordered()
         for choice in others:
             yield self._finish(choice, event.response)
-        usage = None if self._counted is None else usage_json(self._usage, self._counted)
+        usage = self._usage.json(usage_json)
         yield self._finish(last, event.response, **({} if usage is None else {_USAGE: usage}))
 
     def _finish(self, choice: ChoiceFold, response: Response | None, **beside: Any) -> Frame:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, excerpt
 from ...events import (
     AwaitingInput,
     Event,
@@ -26,6 +26,7 @@ from ...events import (
 )
 from ...framing import Frame, decode, payloads
 from ...policy import Seen, judge
+from ..ending import truncated
 from ..in_band import find_error, not_json, residual_error
 from .content import as_dict, as_dicts, message_json, missing, text_of, unsaid
 from .steps import STEPS, Calls, Inference, Step
@@ -117,12 +118,8 @@ class LlamaStackTurnDecoder:
         if residue and (error := residual_error(residue)) is not None:
             raise error
         steps = ", ".join(f"{step.kind} {step.id!r}" for step in self._open.values())
-        raise TruncatedStream(
-            "expected turn_complete or turn_awaiting_input before the end of the stream; "
-            + ("no turn came at all" if not self._started else f"open steps: {steps or 'none'}")
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        saw = f"open steps: {steps or 'none'}" if self._started else "no turn came at all"
+        raise truncated("turn_complete or turn_awaiting_input", saw, residue)
 
     def turn(self, turn: dict[str, Any], *, awaiting: bool) -> list[Event]:
         """Give what a whole *turn* tells and was not told before, and why it ended."""

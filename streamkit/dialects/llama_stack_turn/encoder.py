@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import StreamkitError
+from ...errors import code_of
 from ...events import (
     AwaitingInput,
     Event,
@@ -113,8 +113,7 @@ class LlamaStackTurnEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error: the code and a sentence of ours, nothing else."""
-        code = getattr(error, "code", None)
-        return error_json(code if isinstance(code, str) else StreamkitError.code)
+        return error_json(code_of(error))
 
     @property
     def _choice(self) -> ChoiceFold:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ...response import Usage
 from ..answer import Answer, CallFold, ChoiceFold
+from ..usage import count
 
 __all__ = ["completion_of", "usage_json", "usage_of"]
 
@@ -31,13 +32,12 @@ def completion_of(answer: Answer) -> dict[str, Any]:
 
 def usage_of(raw: Mapping[str, Any]) -> Usage:
     """Read ``usage``, the details of Chat Completions and of its imitators."""
-    prompt, output = _details(raw, "prompt"), _details(raw, "completion")
     return Usage(
-        input_tokens=_count(raw.get("prompt_tokens")),
-        output_tokens=_count(raw.get("completion_tokens")),
-        total_tokens=_count(raw.get("total_tokens")),
-        cached_tokens=_count(prompt.get("cached_tokens")),
-        reasoning_tokens=_count(output.get("reasoning_tokens")),
+        input_tokens=count(raw, "prompt_tokens"),
+        output_tokens=count(raw, "completion_tokens"),
+        total_tokens=count(raw, "total_tokens"),
+        cached_tokens=count(raw.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=count(raw.get("completion_tokens_details"), "reasoning_tokens"),
     )
 
 
@@ -92,12 +92,3 @@ def _tool_call(call: CallFold) -> dict[str, Any]:
     body_key = kind if kind == "custom" else "function"
     body = {"name": settled.name, field: settled.arguments, **extra.pop(body_key, {})}
     return {"id": settled.id, "type": kind, body_key: body, **extra}
-
-
-def _details(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
-    details = raw.get(f"{side}_tokens_details")
-    return details if isinstance(details, Mapping) else {}
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

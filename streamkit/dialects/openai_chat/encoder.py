@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import StreamkitError, explain
+from ...errors import code_of, explain
 from ...events import (
     Citation,
     Event,
@@ -45,44 +45,19 @@ from ...events import (
     UsageReported,
 )
 from ...framing import DONE, Frame, encode_ascii
-from ..merge import merge, overlay
+from ..merge import merge
+from ..usage import Reported
 from .completion import usage_json
+from .envelope import Envelope
 from .finish import reason_of
+from .told import TWINS, Told
 
 __all__ = ["OpenAIChatEncoder"]
 
-_HEAD: Final = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
 _CHOICES: Final = 128
 """The API's greatest ``n``: no more choices are begun for the sake of order (a count)."""
-_STANDING: Final = frozenset({"created", "service_tier", "system_fingerprint"})
-"""Fields of the answer that every chunk has: clients keep the last chunk's value."""
-_OWN: Final = frozenset({"object", "choices", "usage"})
-"""Fields of a chunk that are never the provider's."""
 _SPOKEN: Final = frozenset({"role", "content", "tool_calls"})
 """Fields of a message that a stream tells in its own way, or has no word for (null, ``[]``)."""
-_TWINS: Final = frozenset({"reasoning", "reasoning_content", "reasoning_details"})
-"""Fields of a message that readers take for reasoning, and prefer one to the other."""
-_FRAGMENT: Final = frozenset({"tool_call", "parse_status"})
-"""What an agent's step tells of a call that is being written (llama-stack)."""
-
-
-@attrs.define(eq=False)
-class _Told:
-    """One choice: what was told of it, and what waits for the end."""
-
-    reason: str | None = None
-    extra: dict[str, Any] = attrs.field(factory=dict)
-    """Fields that came with the finish reason, or behind it."""
-    held: dict[str, Any] = attrs.field(factory=dict)
-    """Fields of the message that are told whole."""
-    calls: dict[int, tuple[int, str]] = attrs.field(factory=dict)
-    """By number: the index told, and the field of its body."""
-    hosted: set[int] = attrs.field(factory=set)
-    """The numbers of calls that the provider runs itself."""
-    asked: bool = False
-    """Whether a call of it is the caller's to make."""
-    detailed: bool | None = None
-    """Whether details come with its reasoning; None until it is known."""
 
 
 @attrs.define(eq=False)
@@ -100,15 +75,10 @@ class OpenAIChatEncoder:
     )
     remembers: ClassVar[bool] = True
 
-    _head: dict[str, Any] = attrs.field(factory=lambda: dict(_HEAD), init=False)
-    """The fields of every chunk."""
-    _news: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """Fields of the answer that the next chunk tells."""
-    _fallback: str = attrs.field(default="chatcmpl-", init=False)
-    """The id of an answer that has none."""
+    _envelope: Envelope = attrs.field(factory=Envelope, init=False)
     _begun: set[int] = attrs.field(factory=set, init=False)
     """Choices whose role was told."""
-    _choices: dict[int, _Told] = attrs.field(factory=dict, init=False)
+    _choices: dict[int, Told] = attrs.field(factory=dict, init=False)
     """Choices that something is known of."""
     _around: dict[int, tuple[bytes, bytes]] = attrs.field(factory=dict, init=False)
     """By choice: a chunk's bytes before and behind its text, where it tells nothing else."""
@@ -116,16 +86,11 @@ class OpenAIChatEncoder:
     """Reasoning whose details may be next."""
     _agent: bool = attrs.field(default=False, init=False)
     """Whether the answer is an agent's turn."""
-    _foreign: bool = attrs.field(default=False, init=False)
-    """Whether the answer's fields are those of the Responses API, the request's among them."""
-    _usage: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """The provider's own usage object."""
-    _counted: dict[str, Any] | None = attrs.field(default=None, init=False)
-    """The neutral usage; None until there is one."""
+    _usage: Reported = attrs.field(factory=Reported, init=False)
 
     def opening(self, run_id: str, /) -> Sequence[Frame]:
         """Say nothing; an answer without an id will have the run's."""
-        self._fallback = f"chatcmpl-{run_id}"
+        self._envelope.fallback = f"chatcmpl-{run_id}"
         return ()
 
     def encode(self, event: Event, /) -> Sequence[Frame]:
@@ -148,8 +113,7 @@ class OpenAIChatEncoder:
 
     def failure(self, error: Exception, /) -> dict[str, Any]:
         """Give the API's error envelope: the code and a sentence of ours, nothing else."""
-        code = getattr(error, "code", None)
-        return _error(code if isinstance(code, str) else StreamkitError.code)
+        return _error(code_of(error))
 
     def _started(self, event: ResponseStarted) -> Sequence[Frame]:
         self._learn({**(event.extra or {}), "id": event.id, "model": event.model})
@@ -157,7 +121,9 @@ class OpenAIChatEncoder:
 
     def _text(self, event: TextDelta) -> Sequence[Frame]:
         frames = tuple(self._say(event.choice, {"content": event.text}))
-        empty = encode_ascii({**self._head, "choices": [_choice(event.choice, {"content": ""})]})
+        empty = encode_ascii(
+            {**self._envelope.head, "choices": [_choice(event.choice, {"content": ""})]}
+        )
         before, _, behind = empty.rpartition(b'""')
         self._around[event.choice] = before, behind
         return frames
@@ -186,18 +152,10 @@ class OpenAIChatEncoder:
         return tuple(self._say(event.choice, {"refusal": event.text}))
 
     def _call(self, event: ToolCallStarted | ToolCallDelta) -> Sequence[Frame]:
-        """Tell a piece of a call; none while it is not known which, whose, or that it is one."""
         if self._agent:
             return ()
-        told = self._known(event.choice)
-        if isinstance(event, ToolCallStarted) and event.hosted:
-            told.hosted.add(event.call)
-        if event.call in told.hosted:
-            return ()
-        extra = {k: v for k, v in (event.extra or {}).items() if k not in _FRAGMENT}
-        if not (_tells_a_call(event) or (extra and event.call in told.calls)):
-            return ()
-        return tuple(self._say(event.choice, {"tool_calls": [_piece(told, event, extra)]}))
+        piece = self._known(event.choice).call(event)
+        return () if piece is None else tuple(self._say(event.choice, {"tool_calls": [piece]}))
 
     def _asked(self, event: ToolCallCompleted) -> Sequence[Frame]:
         told, call = self._known(event.choice), event.tool_call
@@ -205,7 +163,7 @@ class OpenAIChatEncoder:
         if not self._agent:
             return ()
         whole = ToolCallDelta(event.call, call.arguments, event.choice, call.id, call.name)
-        return tuple(self._say(event.choice, {"tool_calls": [_piece(told, whole, {})]}))
+        return tuple(self._say(event.choice, {"tool_calls": [told.piece(whole, {})]}))
 
     def _step(self, _event: StepStarted) -> Sequence[Frame]:
         self._agent = True
@@ -230,12 +188,9 @@ class OpenAIChatEncoder:
             return ()
         return tuple(self._say(event.choice, {}, event.extra))
 
-    def _of_message(self, told: _Told, index: int, extra: dict[str, Any]) -> Sequence[Frame]:
+    def _of_message(self, told: Told, index: int, extra: dict[str, Any]) -> Sequence[Frame]:
         """Tell fields of a message, those that are told whole at the end."""
-        delta = {k: v for k, v in extra.items() if k not in _SPOKEN}
-        whole = {k: v for k, v in delta.items() if k in told.held or _is_unjoinable(k, v)}
-        merge(told.held, whole)
-        delta = {k: v for k, v in delta.items() if k not in whole}
+        delta = told.hold({k: v for k, v in extra.items() if k not in _SPOKEN})
         if "reasoning_details" in delta:
             told.detailed = True
         if self._waiting is not None:  # for these fields: else it would have been let go
@@ -256,13 +211,11 @@ class OpenAIChatEncoder:
         return ()
 
     def _report(self, event: UsageReported) -> Sequence[Frame]:
-        self._counted = self._counted or {}
-        overlay(self._counted, attrs.asdict(event.usage))
-        overlay(self._usage, event.extra)
+        self._usage.add(event)
         return ()
 
     def _completed(self, event: ResponseCompleted) -> Iterator[Frame]:
-        for index, told in sorted(self._choices.items() or [(0, _Told())]):
+        for index, told in sorted(self._choices.items() or [(0, Told())]):
             if told.held:
                 yield from self._say(index, told.held)
             yield from self._say(
@@ -271,8 +224,8 @@ class OpenAIChatEncoder:
                 told.extra,
                 reason_of(index, event.response, reason=told.reason, asked=told.asked),
             )
-        if self._counted is not None:
-            yield self._chunk([], usage=usage_json(self._usage, self._counted))
+        if (usage := self._usage.json(usage_json)) is not None:
+            yield self._envelope.chunk([], usage=usage)
         yield Frame(DONE)
 
     def _failed(self, event: ResponseFailed) -> Sequence[Frame]:
@@ -281,25 +234,16 @@ class OpenAIChatEncoder:
     def _cancelled(self, _event: ResponseCancelled) -> Sequence[Frame]:
         return (Frame(encode_ascii(_error("cancelled"))),)
 
-    def _known(self, index: int) -> _Told:
+    def _known(self, index: int) -> Told:
         told = self._choices.get(index)
         if told is None:
-            told = self._choices[index] = _Told()
+            told = self._choices[index] = Told()
         return told
 
     def _learn(self, extra: dict[str, Any]) -> None:
-        """Take fields of the answer as a whole. What was told of its id and model stays."""
+        """Take fields of the answer as a whole."""
         self._around.clear()
-        self._foreign = self._foreign or extra.get("object") == "response"
-        for key, value in extra.items():
-            if key in ("id", "model"):
-                self._head[key] = self._head[key] or value or ""
-            elif self._foreign:
-                continue
-            elif key in _STANDING:
-                overlay(self._head, {key: value})
-            elif key not in _OWN and not (key == "error" and value):  # that would be one
-                overlay(self._news, {key: value})
+        self._envelope.learn(extra)
 
     def _say(
         self,
@@ -315,14 +259,9 @@ class OpenAIChatEncoder:
             for lower in range(min(index, _CHOICES)):
                 if lower not in self._begun:
                     self._begun.add(lower)
-                    yield self._chunk([_choice(lower, {"role": "assistant"})])
+                    yield self._envelope.chunk([_choice(lower, {"role": "assistant"})])
             self._begun.add(index)
-        yield self._chunk([_choice(index, delta, beside, reason)])
-
-    def _chunk(self, choices: list[dict[str, Any]], **beside: Any) -> Frame:
-        self._head["id"] = self._head["id"] or self._fallback
-        news, self._news = self._news, {}
-        return Frame(encode_ascii({**self._head, **news, "choices": choices, **beside}))
+        yield self._envelope.chunk([_choice(index, delta, beside, reason)])
 
     _TELL: ClassVar[dict[type[Event], Callable[[OpenAIChatEncoder, Any], Iterable[Frame]]]] = {
         ResponseStarted: _started,
@@ -366,39 +305,4 @@ def _is_twin(event: Event, reasoning: ReasoningDelta) -> bool:
     """Whether *event* tells what must go into one delta with *reasoning*."""
     if type(event) is not Metadata or (event.choice, event.message) != (reasoning.choice, True):
         return False
-    return any(event.extra.get(field) for field in _TWINS)
-
-
-def _tells_a_call(event: ToolCallStarted | ToolCallDelta) -> bool:
-    return isinstance(event, ToolCallStarted) or bool(event.arguments or event.id or event.name)
-
-
-def _piece(
-    told: _Told, event: ToolCallStarted | ToolCallDelta, extra: dict[str, Any]
-) -> dict[str, Any]:
-    """Give an entry of ``tool_calls``: with id, type and name where it is the call's first."""
-    begins = event.call not in told.calls
-    who: dict[str, Any] = {"id": event.id} if begins or event.id else {}
-    if begins:
-        who["type"] = kind = str(extra.get("type") or "function")
-        told.calls[event.call] = len(told.calls), "custom" if kind == "custom" else "function"
-    index, field = told.calls[event.call]
-    body = {"name": event.name} if begins or event.name else {}
-    arguments = event.arguments if isinstance(event, ToolCallDelta) else ""
-    body["input" if field == "custom" else "arguments"] = arguments
-    inner = extra.pop(field, None)
-    body |= inner if isinstance(inner, dict) else {}
-    return {**extra, "index": index, **who, field: body}
-
-
-def _is_unjoinable(field: str, value: Any) -> bool:
-    """Whether clients cannot join it to another: a list of items that have no index."""
-    return (
-        field not in _TWINS
-        and isinstance(value, list)
-        and not all(
-            isinstance(item, str | int | float)
-            or (isinstance(item, dict) and isinstance(item.get("index"), int))
-            for item in value
-        )
-    )
+    return any(event.extra.get(field) for field in TWINS)

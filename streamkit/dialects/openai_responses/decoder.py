@@ -17,32 +17,25 @@ from typing import Any, ClassVar, Final
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, ProviderError, excerpt
 from ...events import (
-    AwaitingInput,
     Event,
-    Finished,
-    Metadata,
     ResponseCompleted,
-    ResponseStarted,
     TextDelta,
     ToolCallDelta,
     Unknown,
-    UsageReported,
 )
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
-from ..in_band import find_error, not_json
-from .items import CALLS, Step
-from .names import ARGUMENTS, ENDS, KNOWN, PARTS, STATUSES, TEXTS, VARYING, WAITING, named
+from ..ending import raise_behind, truncated
+from ..in_band import find_error, not_json, residual_error
+from .envelope import Envelope, usage_in
+from .items import CALLS
+from .names import ARGUMENTS, ENDS, KNOWN, PARTS, TEXTS, VARYING, named
 from .output import Output
 from .parts import missing
-from .response import usage_of
 
-__all__ = ["AWAITING", "OpenAIResponsesDecoder", "read_response"]
-
-AWAITING: Final = "awaiting"
-"""What says, beside the finish reason, which items wait for the caller."""
+__all__ = ["OpenAIResponsesDecoder", "read_response"]
 
 
 def read_response(body: Any) -> Sequence[Event]:
@@ -81,15 +74,9 @@ class OpenAIResponsesDecoder:
     _rotating: bool = attrs.field(default=False, init=False)
     """Whether item ids change from event to event: then the index alone counts."""
     _output: Output = attrs.field(factory=Output, init=False)
-    _known: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """Fields of the response, as last told."""
-    _odd: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """Fields beside those of the API, as last told."""
-    _started: bool = attrs.field(default=False, init=False)
+    _envelope: Envelope = attrs.field(factory=Envelope, init=False)
     _said: bool = attrs.field(default=False, init=False)
     _content: bool = attrs.field(default=False, init=False)
-    _reason: str | None = attrs.field(default=None, init=False)
-    _failed: bool = attrs.field(default=False, init=False)
     _done: bool = attrs.field(default=False, init=False)
 
     @property
@@ -103,12 +90,12 @@ class OpenAIResponsesDecoder:
         return self._said or self._output.called
 
     def _ruling(self, *, residue: bool) -> Ruling:
-        finished = self._reason is not None
-        complete = self._reason in (None, "completed")  # else the model itself was cut off
+        reason = self._envelope.reason
+        complete = reason in (None, "completed")  # else the model itself was cut off
         seen = Seen(
-            answered=self._started and not self._failed,
+            answered=self._envelope.started and not self._envelope.failed,
             content=self._content or bool(self._output.items),
-            finished=finished,
+            finished=reason is not None,
             done=self._done,
             open_call=complete and self._output.cut,
             residue=residue,
@@ -141,22 +128,18 @@ class OpenAIResponsesDecoder:
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        error = _residual_error(residue) if residue else None
+        error = residual_error(residue) if residue else None
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
             return (ResponseCompleted(evidence=ruling.evidence),)
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        raise TruncatedStream(
-            "expected response.completed before the end of the stream; "
-            + _WANTING.get(ruling.verdict, "the answer had begun")
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        saw = _WANTING.get(ruling.verdict, "the answer had begun")
+        raise truncated("response.completed", saw, residue)
 
     def response(self, response: dict[str, Any]) -> Iterator[Event]:
         """Give the events of a whole response, but for the last."""
-        yield from self._learn(response)
+        yield from self._envelope.learn(response)
         yield from self._end(response, "completed")
 
     def _whole(self, frame: Frame) -> Iterable[Event]:
@@ -183,7 +166,7 @@ class OpenAIResponsesDecoder:
                 elif value is not None:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
         self._content = self._content or any(event.progress for event in out)
         return out
 
@@ -194,9 +177,8 @@ class OpenAIResponsesDecoder:
         if handler is None:
             yield from self._stranger(value, name)
             return
-        if not self._started and "response" not in value:  # a stream that was resumed
-            self._started = True
-            yield ResponseStarted()
+        if not self._envelope.started and "response" not in value:  # a stream that was resumed
+            yield self._envelope.resume()
         value["type"] = kind
         yield from handler(self, value)
 
@@ -208,77 +190,32 @@ class OpenAIResponsesDecoder:
         if error is None:
             yield Unknown(value, name)
         else:
-            yield from self._fail(error)
-
-    def _fail(self, error: ProviderError) -> Iterator[Event]:
-        """Tell the status of an answer that an error ends, and raise it."""
-        self._failed = True
-        if self._started:
-            yield Finished(0, "failed")
-        raise error
+            yield from self._envelope.fail(error)
 
     # -- the response as a whole
 
     def _lifecycle(self, value: dict[str, Any]) -> Iterator[Event]:
         response = value["response"] if isinstance(value.get("response"), dict) else {}
-        yield from self._learn(response)
-        yield from _usage(response)
-        yield from self._beside(value)
+        yield from self._envelope.learn(response)
+        yield from usage_in(response)
+        yield from self._envelope.beside(value)
 
     def _terminal(self, value: dict[str, Any]) -> Iterator[Event]:
         response = value["response"] if isinstance(value.get("response"), dict) else {}
         odd = {k: v for k, v in value.items() if k not in KNOWN and k not in response}
-        yield from self._learn(response | odd)
+        yield from self._envelope.learn(response | odd)
         yield from self._end(response, ENDS[value["type"]])
         yield from self.eof()
-
-    def _learn(self, response: dict[str, Any]) -> Iterator[Event]:
-        """Tell the fields of the response that are new."""
-        known = self._known
-        news = {k: v for k, v in response.items() if k not in known or known[k] != v}
-        news.pop("output", None)
-        if news.get("usage") is not None:
-            del news["usage"]
-        known |= news
-        if not self._started:
-            self._started = True
-            id_, model = (str(news.pop(key, None) or "") for key in ("id", "model"))
-            yield ResponseStarted(id_, model, news or None)
-        elif news:
-            yield Metadata(None, news)
 
     def _end(self, response: dict[str, Any], meant: str) -> Iterator[Event]:
         """Tell what the whole response says and nothing before did, and how it ended."""
         yield from self._output.final(response.get("output"))
-        yield from _usage(response)
-        status = response.get("status")
-        status = status if isinstance(status, str) and status in STATUSES else meant
-        if status == "failed":
-            error = find_error({"type": "response.failed", "response": response})
-            yield from self._fail(error or InBandError("the response failed"))
-        details = response.get("incomplete_details")
-        why = details.get("reason") if isinstance(details, dict) else None
-        self._reason = f"{status}:{why}" if status == "incomplete" and why else str(status)
-        waiting = self._waiting()
-        yield Finished(0, self._reason, {AWAITING: waiting} if waiting else None)
-        if waiting:
-            yield AwaitingInput({AWAITING: waiting})
+        yield from self._envelope.end(response, meant, self._output.waiting)
 
     def _wind_up(self) -> Iterator[Event]:
         """Tell what is left at the done marker; with no terminal event, it is the end."""
         yield from self._output.final(None)
         yield from self.eof()
-
-    def _waiting(self) -> list[str]:
-        """Give the ids of the items that wait for the caller."""
-        steps = [item.told for item in self._output.items if isinstance(item, Step)]
-        answered = [s.get("call_id") for s in steps if str(s.get("type")).endswith("_output")]
-        return [
-            str(step.get("id") or step.get("call_id") or "")
-            for step in steps
-            if str(step.get("type")) in WAITING
-            and not (step.get("call_id") and step["call_id"] in answered)
-        ]
 
     # -- items
 
@@ -286,13 +223,13 @@ class OpenAIResponsesDecoder:
         item = value.get("item")
         if isinstance(item, dict):  # some send an empty one
             yield from self._output.added(item, value.get("output_index"))
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     def _item_done(self, value: dict[str, Any]) -> Iterator[Event]:
         item = value.get("item")
         if isinstance(item, dict):
             yield from self._output.done(item, value.get("output_index"))
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     # -- words
 
@@ -305,7 +242,7 @@ class OpenAIResponsesDecoder:
             item, events = self._output.words(value, kind)
             yield from events
             yield from item.settle_part(name, _index(value, name), said, whole=phase == "done")
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     def _text_delta(self, value: dict[str, Any]) -> Iterator[Event]:
         kind, name, part_kind, _ = TEXTS[value["type"].rpartition(".")[0]]
@@ -323,7 +260,7 @@ class OpenAIResponsesDecoder:
             yield from item.say(name, index, part, piece)
             self._said = self._said or kind == "message"
             self._remember(value, part.pieces, part.tell)
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     def _text_done(self, value: dict[str, Any]) -> Iterator[Event]:
         kind, name, part_kind, field = TEXTS[value["type"].rpartition(".")[0]]
@@ -333,7 +270,7 @@ class OpenAIResponsesDecoder:
         part = item.part(name, index, part_kind)
         for rest in missing(part, value.get(field)):
             yield from item.say(name, index, part, rest)
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     def _annotation(self, value: dict[str, Any]) -> Iterator[Event]:
         annotation = value.get("annotation")
@@ -341,7 +278,7 @@ class OpenAIResponsesDecoder:
             item, events = self._output.words(value, "message")
             yield from events
             yield item.part("content", _index(value, "content"), "output_text").cite(annotation)
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     # -- calls
 
@@ -355,22 +292,14 @@ class OpenAIResponsesDecoder:
         if piece:
             yield call.grow(piece)
             self._remember(value, call.pieces, partial(ToolCallDelta, call.call))
-        yield from self._beside(value)
+        yield from self._envelope.beside(value)
 
     def _arguments_done(self, value: dict[str, Any]) -> Iterator[Event]:
         kind = ARGUMENTS[value["type"].rpartition(".")[0]]
         call, events = self._output.call(value, kind)
         yield from events
         yield from call.settle(value.get(CALLS[kind]))
-        yield from self._beside(value)
-
-    def _beside(self, value: dict[str, Any]) -> Iterator[Event]:
-        """Tell the fields of an event that nobody knows, where they are new."""
-        if not value.keys() <= KNOWN:
-            odd = {k: v for k, v in value.items() if k not in KNOWN and self._odd.get(k) != v}
-            self._odd |= odd
-            if odd:
-                yield Metadata(0, odd)
+        yield from self._envelope.beside(value)
 
     def _remember(
         self, value: dict[str, Any], pieces: list[str], tell: Callable[[str], Event]
@@ -407,13 +336,6 @@ _WANTING: Final = {
 }
 
 
-def _usage(response: dict[str, Any]) -> Iterator[Event]:
-    """Report the usage of a response that has any; often it is null until the end."""
-    usage = response.get("usage")
-    if isinstance(usage, dict) and usage:
-        yield UsageReported(usage_of(usage), usage)
-
-
 def _index(value: dict[str, Any], name: str) -> int:
     """Give which part of a list an event is about; the first where it does not say."""
     index = value.get("summary_index" if name == "summary" else "content_index")
@@ -422,17 +344,3 @@ def _index(value: dict[str, Any], name: str) -> int:
 
 def _is_reasoning(part: dict[str, Any]) -> bool:
     return part.get("type") in ("reasoning_text", "summary_text")
-
-
-def _then(events: list[Event], error: Exception) -> Iterator[Event]:
-    """Give what a frame held before its error, and then the error."""
-    yield from events
-    raise error
-
-
-def _residual_error(residue: str) -> InBandError | None:
-    """Find an error among the lines that were no part of the framing."""
-    try:
-        return find_error(decode(residue.strip()))
-    except ValueError:
-        return None

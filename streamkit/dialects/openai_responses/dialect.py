@@ -11,8 +11,9 @@ from ...events import Event
 from ...response import Finish, Usage
 from ..answer import Answer, ChoiceFold
 from ..dialect import HttpCall
-from .decoder import AWAITING, OpenAIResponsesDecoder, read_response
+from .decoder import OpenAIResponsesDecoder, read_response
 from .encoder import OpenAIResponsesEncoder
+from .envelope import AWAITING
 from .response import response_of, usage_of
 
 __all__ = ["OpenAIResponses"]

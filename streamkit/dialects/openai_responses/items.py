@@ -17,8 +17,7 @@ from ...events import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from ...framing import encode
-from ..arguments import could_go_on, is_json, same_json, settle
+from ..arguments import as_text, could_go_on, is_json, same_json, settle
 from .parts import CHANNELS, LISTS, TELLERS, Channel, Part, missing, words_field
 
 __all__ = ["CALLS", "Call", "Item", "Step", "Words"]
@@ -227,7 +226,7 @@ class Call(Item):
             MalformedStream: what was told is another call.
         """
         self._settled = self._settled or arguments is not None
-        final = _arguments(arguments)
+        final = as_text(arguments)
         told = "".join(self.pieces)
         if final.startswith(told):
             if rest := final[len(told) :]:
@@ -317,9 +316,3 @@ class Step(Item):
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _arguments(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if value is None else encode(value).decode()

@@ -9,6 +9,7 @@ import attrs
 
 from ...events import Event, Metadata
 from .items import CALLS, Call, Item, Step, Words
+from .names import WAITING
 from .parts import LISTS, Channel
 
 __all__ = ["Output"]
@@ -46,6 +47,18 @@ class Output:
     def cut(self) -> bool:
         """Whether a call broke off."""
         return any(item.cut for item in self.items)
+
+    @property
+    def waiting(self) -> list[str]:
+        """The ids of the items that wait for the caller."""
+        steps = [item.told for item in self.items if isinstance(item, Step)]
+        answered = [s.get("call_id") for s in steps if str(s.get("type")).endswith("_output")]
+        return [
+            str(step.get("id") or step.get("call_id") or "")
+            for step in steps
+            if str(step.get("type")) in WAITING
+            and not (step.get("call_id") and step["call_id"] in answered)
+        ]
 
     def knows(self, item_id: Any) -> bool:
         """Whether there is an item of that id; one without an id is never strange."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ...response import Usage
 from ..answer import Answer, CallFold, ChoiceFold
+from ..usage import count
 from .items import CALLS
 from .parts import CHANNELS, LISTS, words_field
 from .status import status_of
@@ -46,11 +47,11 @@ def response_of(answer: Answer) -> dict[str, Any]:
 def usage_of(raw: Mapping[str, Any]) -> Usage:
     """Read ``usage``."""
     return Usage(
-        input_tokens=_count(raw, "input_tokens"),
-        output_tokens=_count(raw, "output_tokens"),
-        total_tokens=_count(raw, "total_tokens"),
-        cached_tokens=_count(raw.get("input_tokens_details"), "cached_tokens"),
-        reasoning_tokens=_count(raw.get("output_tokens_details"), "reasoning_tokens"),
+        input_tokens=count(raw, "input_tokens"),
+        output_tokens=count(raw, "output_tokens"),
+        total_tokens=count(raw, "total_tokens"),
+        cached_tokens=count(raw.get("input_tokens_details"), "cached_tokens"),
+        reasoning_tokens=count(raw.get("output_tokens_details"), "reasoning_tokens"),
     )
 
 
@@ -187,8 +188,3 @@ def _own(item: dict[str, Any]) -> dict[str, Any]:
         if isinstance(parts := item.get(name), list):
             own[name] = [dict(part) if isinstance(part, dict) else part for part in parts]
     return own
-
-
-def _count(raw: Any, key: str) -> int | None:
-    value = raw.get(key) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

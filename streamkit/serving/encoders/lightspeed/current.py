@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from ....errors import code_of
 from ....events import (
     Citation,
     Event,
@@ -29,7 +30,7 @@ from ....response import Response
 from ...status import status_of
 from .calls import Calls
 from .documents import Documents
-from .words import SEARCH, answer_of, code_of, end_of, said, sentence, texts_of
+from .words import SEARCH, answer_of, end_of, said, sentence, texts_of
 
 __all__ = ["LightspeedCurrent"]
 

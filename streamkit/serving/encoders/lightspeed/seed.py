@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from ....dialects.llama_stack_turn.content import as_dict, as_dicts
-from ....errors import MisuseError
+from ....errors import MisuseError, code_of
 from ....events import (
     AwaitingInput,
     Citation,
@@ -29,7 +29,7 @@ from ....events import (
 from ....framing import Frame
 from ....response import Response
 from .documents import Documents
-from .words import SEARCH, TOOLS, answer_of, code_of, end_of, said, sentence, texts_of
+from .words import SEARCH, TOOLS, answer_of, end_of, said, sentence, texts_of
 
 __all__ = ["LightspeedSeed"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ....errors import StreamkitError, explain
+from ....errors import code_of, explain
 from ....framing import Frame, encode, encode_ascii
 from ....response import Response, Usage
 
-__all__ = ["SEARCH", "TOOLS", "answer_of", "code_of", "end_of", "said", "sentence", "texts_of"]
+__all__ = ["SEARCH", "TOOLS", "answer_of", "end_of", "said", "sentence", "texts_of"]
 
 TOOLS: Final = "tool_execution"
 """The step in which an agent's tools are run."""
@@ -64,11 +64,6 @@ def _text_of(item: Any) -> str:
         return text
     image = isinstance(item, dict) and item.get("type") == "image"
     return "<image>" if image else encode(item).decode()
-
-
-def code_of(error: Exception) -> str:
-    """Give the stable code of *error*; a stranger's is nobody's business."""
-    return error.code if isinstance(error, StreamkitError) else StreamkitError.code
 
 
 def sentence(error: Exception) -> str:
