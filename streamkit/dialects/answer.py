@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -29,8 +29,15 @@ from .merge import merge, overlay
 
 __all__ = ["Answer", "CallFold", "ChoiceFold", "PartMark", "Place", "StepFold"]
 
+_T = TypeVar("_T")
+
 _PLACED: Final = "parts"
 """The list of a message whose items stand among its text, in the order they came."""
+
+
+def _opened(items: Sequence[_T]) -> list[_T]:
+    """Give a list to append to: what most answers have none of is listed when it comes."""
+    return items if isinstance(items, list) else list(items)
 
 
 @attrs.define(eq=False)
@@ -99,18 +106,18 @@ class ChoiceFold:
     text: list[str] = attrs.field(factory=list)
     reasoning: list[str] = attrs.field(factory=list)
     reasoning_field: str = ""
-    refusal: list[str] = attrs.field(factory=list)
+    refusal: Sequence[str] = ()
     calls: list[CallFold] = attrs.field(factory=list)
-    results: list[ToolResult] = attrs.field(factory=list)
-    citations: list[dict[str, Any]] = attrs.field(factory=list)
-    parts: list[PartMark] = attrs.field(factory=list)
+    results: Sequence[ToolResult] = ()
+    citations: Sequence[dict[str, Any]] = ()
+    parts: Sequence[PartMark] = ()
     """Of an API whose messages have parts, in the order they were told (see `mark`)."""
     finish_reason: str | None = None
     extra: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of the choice."""
     message: dict[str, Any] = attrs.field(factory=dict)
     """Unknown fields of its message."""
-    places: list[Place] = attrs.field(factory=list)
+    places: Sequence[Place] = ()
     """Where what is not text begins, in the order it came."""
 
     def call(self, number: int) -> CallFold:
@@ -123,7 +130,8 @@ class ChoiceFold:
 
     def mark(self, fields: dict[str, Any]) -> None:
         """Note that a part begins here, or goes on: an item of ``content`` says so."""
-        self.parts.append(self.here(fields))
+        self.parts = opened = _opened(self.parts)
+        opened.append(self.here(fields))
 
     def here(self, fields: dict[str, Any]) -> PartMark:
         """Give the mark of a part that begins behind all that came so far."""
@@ -140,7 +148,8 @@ class ChoiceFold:
         """Note that the next piece is of *kind*; *first* is how many of it there are."""
         texts, last = len(self.text), self.places[-1] if self.places else None
         if last is None or last.kind != kind or last.texts != texts:
-            self.places.append(Place(kind, texts, first))
+            self.places = opened = _opened(self.places)
+            opened.append(Place(kind, texts, first))
 
     def runs(self) -> Sequence[tuple[str, range]]:
         """
@@ -240,7 +249,9 @@ def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
 
 def _fold_refusal(answer: Answer, event: RefusalDelta) -> None:
     answer.content = True
-    answer.choice(event.choice).refusal.append(event.text)
+    choice = answer.choice(event.choice)
+    choice.refusal = opened = _opened(choice.refusal)
+    opened.append(event.text)
 
 
 def _fold_call(answer: Answer, event: ToolCallStarted | ToolCallDelta) -> None:
@@ -268,7 +279,8 @@ def _fold_result(answer: Answer, event: ToolResult) -> None:
     answer.content = True
     choice = answer.choice(event.choice)
     choice.call(event.call).ran = True
-    choice.results.append(event)
+    choice.results = opened = _opened(choice.results)
+    opened.append(event)
     if answer.steps:
         answer.steps[-1].results.append(event)
 
@@ -294,7 +306,9 @@ def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:
 
 def _fold_citation(answer: Answer, event: Citation) -> None:
     answer.content = True
-    answer.choice(event.choice).citations.append(event.citation)
+    choice = answer.choice(event.choice)
+    choice.citations = opened = _opened(choice.citations)
+    opened.append(event.citation)
 
 
 def _fold_finished(answer: Answer, event: Finished) -> None:

@@ -14,7 +14,7 @@ from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, opening, sniff
 from streamkit.framing.sse import ServerSentEvents
-from streamkit.framing.waiting import GoOn
+from streamkit.framing.waiting import go_on
 from streamkit.framing.whole import WholeBody, response_too_large
 
 __all__ = ["Emit", "read_frames"]
@@ -129,7 +129,7 @@ class _Intake:
                     chunk = None
                 else:
                     self._before_waiting()
-                    chunk = self._came(await GoOn(read, waits_for))
+                    chunk = self._came(await go_on(read, waits_for))
                     if self._after is not None:
                         await self._settle(self._after)
             self._end(framer)

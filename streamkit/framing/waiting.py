@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from types import coroutine
 from typing import Any
 
-import attrs
-
-__all__ = ["GoOn"]
+__all__ = ["go_on"]
 
 
-@attrs.define(eq=False)
-class GoOn:
+@coroutine
+def go_on(awaited: Generator[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
     """
     Go on with an ``await`` whose first step was taken, as ``await`` itself would.
 
-    Awaited, it gives what the one it goes on with gives, or its exception;
-    cancellation is thrown into that one, where it waits. The end of an
-    asynchronous iterator, which is no exception, is None.
+    Args:
+        awaited: the iterator of an awaitable.
+        waits_for: what its first step gave: it waits.
+
+    Returns:
+        What *awaited* gives; None for the end of an asynchronous iterator,
+        which is no exception. Cancellation is thrown into *awaited*, where it
+        waits.
     """
-
-    awaited: Generator[Any, Any, Any]
-    """The iterator of an awaitable."""
-    waits_for: Any
-    """What its first step gave: it waits."""
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self.waits_for
-        while True:
-            try:
-                answer = yield waits_for
-            except BaseException as error:  # noqa: BLE001 (it is the awaited one's to handle)
-                resume: Any = self.awaited.throw
-                value: Any = error
-            else:
-                resume, value = self.awaited.send, answer
-            try:
-                waits_for = resume(value)
-            except StopIteration as got:
-                return got.value
-            except StopAsyncIteration:
-                return None
+    while True:
+        try:
+            answer = yield waits_for
+        except BaseException as error:  # noqa: BLE001 (it is the awaited one's to handle)
+            resume: Any = awaited.throw
+            value: Any = error
+        else:
+            resume, value = awaited.send, answer
+        try:
+            waits_for = resume(value)
+        except StopIteration as got:
+            return got.value
+        except StopAsyncIteration:
+            return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -19,6 +18,7 @@ from ..events import (
     TextDelta,
     ToolCallDelta,
 )
+from .bell import Bell, bell
 from .fold import Backlog, Fold, Page
 from .policy import Block, Coalesce, Disconnect, DropDeltas, Policy
 
@@ -65,9 +65,9 @@ class Cursor:
     """Whether the log's next event is all that can come: no backlog, not closed, not blocking."""
     _closed: bool = attrs.field(default=False, init=False)
     _lost: bool = attrs.field(default=False, init=False)
-    _wake: anyio.Event | None = attrs.field(default=None, init=False)
-    _event: Callable[[], anyio.Event] = attrs.field(default=anyio.Event, init=False)
-    """Makes *_wake*: `anyio.Event`, which asks what runs, and then the class that it found."""
+    _moved: bool = attrs.field(default=False, init=False)
+    """Whether the log woke it."""
+    _wake: Bell | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         position = None if self._after is None else self._log.position_of(self._after)
@@ -159,6 +159,12 @@ class Cursor:
     def nudge(self) -> None:
         """Have the reader that waits, or waits next, given a `Heartbeat` at once."""
         self._nudged = True
+        if self._wake is not None:
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Have the reader that waits look again: the log moved."""
+        self._moved = True
         if self._wake is not None:
             self._wake.set()
 
@@ -254,9 +260,9 @@ class Cursor:
                 "run.subscribe()"
             )
         self._reading = self._caught_up = True
-        wake = self._wake = self._event()
-        self._event = type(wake)
-        self._log.wait_on(wake)
+        self._moved = False
+        wake = self._wake = bell()
+        self._log.wait_on(self)
         try:
             if self._nudged:
                 return True
@@ -267,6 +273,7 @@ class Cursor:
                 await wake.wait()
             return self._nudged or scope.cancelled_caught
         finally:
-            self._nudged = False
-            self._log.stop_waiting(wake)
-            self._reading, self._wake = False, None
+            if not self._moved:
+                self._log.stop_waiting(self)
+            self._nudged = self._reading = False
+            self._wake = None

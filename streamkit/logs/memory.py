@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 
 import anyio
@@ -40,16 +41,17 @@ class MemoryLog:
     """The sequence number of the newest event that is folded, so not *kept*; 0 while none is."""
     _packed: int = attrs.field(default=0, init=False)
     """How many of *kept* are packed: all but those of the newest append (a count)."""
-    _fold: Fold = attrs.field(factory=lambda: Fold(forget_retracted=True), init=False)
-    _page: Page = attrs.field(factory=Page, init=False)
+    _fold: Fold | None = attrs.field(default=None, init=False)
+    """What is older; None before anything is."""
+    _page: Page | None = attrs.field(default=None, init=False)
     """What readers that lag are told next; written only where there are any."""
     _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
     """For each epoch that wrote: the sequence number before its first event, and the epoch."""
     _epoch: int = attrs.field(default=0, init=False)
     _written: int = attrs.field(default=0, init=False)
     """The epoch of the newest event."""
-    _cursors: set[Cursor] = attrs.field(factory=set, init=False)
-    _waiting: set[anyio.Event] = attrs.field(factory=set, init=False)
+    _cursors: list[Cursor] = attrs.field(factory=list, init=False)
+    _waiting: list[Cursor] = attrs.field(factory=list, init=False)
     _blockable: bool = attrs.field(default=False, init=False)
     """Whether any reader ever asked to hold the writer up."""
     _relief: anyio.Event | None = attrs.field(default=None, init=False)
@@ -144,12 +146,13 @@ class MemoryLog:
         """
         cursor = Cursor(self, as_policy(policy), heartbeat, after)
         self._blockable = self._blockable or isinstance(cursor.policy, Block)
-        self._cursors.add(cursor)
+        self._cursors.append(cursor)
         return cursor
 
     def detach(self, cursor: Cursor) -> None:
         """Forget a cursor."""
-        self._cursors.discard(cursor)
+        with suppress(ValueError):  # it was closed before
+            self._cursors.remove(cursor)
         self.relieve()
 
     @property
@@ -167,7 +170,7 @@ class MemoryLog:
 
     def folded(self) -> list[Event]:
         """Give the events up to `base`, as few events."""
-        return self._fold.events()
+        return self._fold.events() if self._fold is not None else []
 
     def id_of(self, position: int) -> str:
         """Give the id of the event with that sequence number; ``0-0`` stands before the first."""
@@ -181,19 +184,19 @@ class MemoryLog:
         known = 0 <= position <= self.head and self.id_of(position) == id_
         return position if known else None
 
-    def wait_on(self, event: anyio.Event) -> None:
-        """Have *event* set at the next append."""
-        self._waiting.add(event)
+    def wait_on(self, cursor: Cursor) -> None:
+        """Wake *cursor* at the next append."""
+        self._waiting.append(cursor)
 
-    def stop_waiting(self, event: anyio.Event) -> None:
-        """Forget *event*."""
-        self._waiting.discard(event)
+    def stop_waiting(self, cursor: Cursor) -> None:
+        """Forget one that waits and was not woken."""
+        self._waiting.remove(cursor)
 
     def wake(self) -> None:
         """Wake every reader that waits."""
-        waiting, self._waiting = self._waiting, set()
-        for event in waiting:
-            event.set()
+        waiting, self._waiting = self._waiting, []
+        for cursor in waiting:
+            cursor.wake()
 
     def relieve(self) -> None:
         """Let a held-up writer look again: a reader moved."""
@@ -223,8 +226,11 @@ class MemoryLog:
         keep_from = self.head - window
         cut = keep_from - self.base
         behind = [cursor for cursor in self._cursors if cursor.position < keep_from]
+        if self._fold is None:
+            self._fold, self._page = Fold(forget_retracted=True), Page()
         if any(cursor.position == self.base and cursor.backed_up for cursor in behind):
             page, self._page = self._page, Page()
+            assert page is not None  # noqa: S101 (made with the fold)
             page.events = Fold.of(islice(self.kept, cut)).events()
             page.next = self._page
         for cursor in behind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -49,7 +49,7 @@ class Line:
     poke: Callable[[], None]
     delivery: Delivering
     fuse: bool = True
-    final: frozenset[str] = frozenset()
+    final: Sequence[str] = ()
     """Stages whose exception fails the run, by name."""
     response: Response | None = attrs.field(default=None, init=False)
     broken: Exception | None = attrs.field(default=None, init=False)
@@ -80,20 +80,15 @@ class Line:
         """Whether a tool ran at the provider, as far as a folding stage knows."""
         return any(getattr(stage, "tools_ran", False) for _, stage in self.stages)
 
-    async def run(self, source: Source, request: dict[str, Any], taps: Taps) -> Response:
-        """
-        Fetch the answer and take it through every stage.
-
-        Raises:
-            Exception: what broke, of the source, the parser or a stage.
-        """
+    def drive(
+        self, source: Source, request: dict[str, Any], taps: Taps
+    ) -> Coroutine[Any, Any, None]:
+        """Fetch the answer and take it through every stage; `verdict` tells what came of it."""
         self._grace = taps.close
-        parts = list(self._parts())
-        if len(parts) == 1 and not isinstance(parts[0], tuple):
-            await self._read(source, request, taps, Segment(parts[0], self._end))
-        else:
-            await self._run_apart(source, request, taps, parts)
-        return self._verdict()
+        first, *more = self._parts()
+        if more:
+            return self._drive_apart(source, request, taps, (first, *more))
+        return self._drive(source, request, taps, Segment(first, self._end))
 
     def break_off(self, cause: StreamkitError, within: float | None = None) -> None:
         """
@@ -109,7 +104,13 @@ class Line:
         if self._group is not None and within is not None:
             self._group.deadline = anyio.current_time() + within
 
-    def _verdict(self) -> Response:
+    def verdict(self) -> Response:
+        """
+        Give the answer.
+
+        Raises:
+            Exception: what broke, of the source, the parser or a stage.
+        """
         if self.broken is not None:
             if isinstance(self.broken, StageError):
                 self.broken.final = self.broken.stage in self.final
@@ -120,7 +121,7 @@ class Line:
             )
         return self.response
 
-    async def _run_apart(
+    async def _drive_apart(
         self, source: Source, request: dict[str, Any], taps: Taps, parts: Sequence[Any]
     ) -> None:
         # Nothing in here raises but cancellation: failures travel in band.
@@ -144,7 +145,7 @@ class Line:
                     if number:
                         after_link = None if last else links[number]
                         tasks.start_soon(self._pull, segment, links[number - 1], after_link)
-                await self._read(source, request, taps, segments[0])
+                await self._drive(source, request, taps, segments[0])
                 links[0].sink.close()
         finally:
             for segment in segments:
@@ -164,7 +165,7 @@ class Line:
             if after is not None:
                 after.sink.close()
 
-    async def _read(
+    async def _drive(
         self, source: Source, request: dict[str, Any], taps: Taps, segment: Segment
     ) -> None:
         """Drive the source; how it ends goes down the line behind the data."""
@@ -173,8 +174,9 @@ class Line:
         try:
             try:
                 with self._reading:
-                    call = source.call(self.dialect, request)
-                    ended = await source.fetch(call, self.dialect, emit, taps)
+                    ended = await source.fetch(
+                        source.call(self.dialect, request), self.dialect, emit, taps
+                    )
             except Over:
                 raise
             except StreamkitError as error:

@@ -99,7 +99,7 @@ class Pipeline:
         delivery: Delivering,
     ) -> Line:
         """Make the stages of one attempt, fresh."""
-        stages = [_fresh(recipe) for recipe in self._recipes]
+        stages = tuple(_fresh(recipe) for recipe in self._recipes)
         return Line(
             dialect=self.parser.dialect,
             stages=stages,
@@ -108,7 +108,7 @@ class Pipeline:
             poke=poke,
             delivery=delivery,
             fuse=self.fuse,
-            final=frozenset(
+            final=tuple(
                 name
                 for recipe, (name, _) in zip(self._recipes, stages, strict=True)
                 if recipe.on_error == "fail"

@@ -9,7 +9,7 @@ what goes beyond is the tail, and a difference takes back what was shown.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 import attrs
 
@@ -27,7 +27,8 @@ __all__ = ["Comparison", "Ledger"]
 _Words = TextDelta | ReasoningDelta | RefusalDelta
 _Key = tuple[str, int]
 
-_BLOCK = 4096
+_TEXT: Final = ("text", 0)
+_BLOCK: Final = 4096
 """Pieces after which a text is joined, so that its memory is its own size (a count)."""
 
 
@@ -36,14 +37,15 @@ class _Shown:
     """What one channel of one choice shows."""
 
     pieces: list[str] = attrs.field(factory=list)
-    items: list[Event] = attrs.field(factory=list)
+    items: list[Event] | tuple[()] = ()
     sample: _Words | None = None
-    _joined: list[str] = attrs.field(factory=list)
+    _joined: Sequence[str] = ()
+    """What of *pieces* was joined, so far."""
 
     def add(self, text: str) -> None:
         self.pieces.append(text)
         if len(self.pieces) >= _BLOCK:
-            self._joined.append("".join(self.pieces))
+            self._joined = (*self._joined, "".join(self.pieces))
             self.pieces.clear()
 
     def text(self) -> str:
@@ -55,14 +57,14 @@ class Ledger:
     """What was delivered, retractions applied."""
 
     _shown: dict[_Key, _Shown] = attrs.field(factory=dict, init=False)
-    _texts: dict[int, _Shown] = attrs.field(factory=dict, init=False)
-    """The text channel of each choice, once more: nearly every event is a piece of it."""
+    _text: _Shown | None = attrs.field(default=None, init=False)
+    """The first choice's text, once more: nearly every event is a piece of it."""
 
     def record(self, events: Sequence[Event]) -> None:
         """Write down what is appended to the log."""
         for event in events:
-            if type(event) is TextDelta and (text := self._texts.get(event.choice)) is not None:
-                text.add(event.text)
+            if type(event) is TextDelta and event.choice == 0 and self._text is not None:
+                self._text.add(event.text)
             elif type(event) is Retracted:
                 self._forget(event)
             elif _is_content(event):
@@ -76,15 +78,17 @@ class Ledger:
         if _is_words(event):
             shown.sample = shown.sample or event
             shown.add(event.text)
-            if type(event) is TextDelta:
-                self._texts[event.choice] = shown
+            if key == _TEXT:
+                self._text = shown
         elif event.channel != "tool_calls" or not shown.items:
-            shown.items.append(event)  # of tool calls the first is enough: they never match
+            # Of tool calls the first is enough: they never match.
+            shown.items = items = shown.items or []
+            items.append(event)
 
     def _forget(self, gone: Retracted) -> None:
         self._shown.pop((gone.channel, gone.choice), None)
-        if gone.channel == "text":
-            self._texts.pop(gone.choice, None)
+        if (gone.channel, gone.choice) == _TEXT:
+            self._text = None
 
     def compare(self) -> Comparison:
         """Begin to compare the next attempt with all that is shown now."""

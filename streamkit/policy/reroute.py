@@ -142,7 +142,7 @@ class Plan:
     can_buffer: bool
     """Whether there is a buffered source."""
     _retried: int = attrs.field(default=0, init=False)
-    _dropped: set[str] = attrs.field(factory=set, init=False)
+    _dropped: frozenset[str] = attrs.field(default=frozenset(), init=False)
 
     def after(
         self,
@@ -171,7 +171,7 @@ class Plan:
         if buffered or _is_final(error) or (tools_ran and not self.policy.after_tools):
             return _FAIL
         if (field := self._rung(error, fields)) is not None:
-            self._dropped.add(field)
+            self._dropped |= {field}
             return Next("again", without=field)
         wait = self._wait(error, chance)
         if self._retried < self.policy.retries and is_transient(error) and wait < left:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 import anyio
@@ -37,9 +37,9 @@ class Endpoint:
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Values that no message may quote."""
 
-    async def fetch(
+    def fetch(
         self, http: Any, call: HttpCall, emit: Emit, taps: Taps, *, accept: str
-    ) -> Ended:
+    ) -> Coroutine[Any, Any, Ended]:
         """
         Send *call* and emit the frames of each read of its body.
 
@@ -53,7 +53,10 @@ class Endpoint:
             TransportError, Stalled: mapped from the HTTP client's exceptions.
             MisuseError: the request cannot be built.
         """
-        request = self._build(http, call, taps, accept)
+        # What the request was built from is let go before the answer is waited for.
+        return self._read(http, self._build(http, call, taps, accept), emit, taps)
+
+    async def _read(self, http: Any, request: Any, emit: Emit, taps: Taps) -> Ended:
         try:
             response = await http.send(request, stream=True)
         except StreamkitError:

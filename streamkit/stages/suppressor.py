@@ -25,8 +25,8 @@ class Suppressor:
     mode: Literal["after_tool", "off"] = attrs.field(
         default="after_tool", validator=attrs.validators.in_(("after_tool", "off"))
     )
-    _calling: set[int] = attrs.field(factory=set, init=False)
-    _hosted: set[tuple[int, int]] = attrs.field(factory=set, init=False)
+    _calling: frozenset[int] = attrs.field(default=frozenset(), init=False)
+    _hosted: frozenset[tuple[int, int]] = attrs.field(default=frozenset(), init=False)
     """The calls that the provider runs itself: choice and number."""
 
     def __call__(self, event: Event) -> Sequence[Event]:
@@ -49,12 +49,12 @@ class Suppressor:
         if isinstance(event, ToolCallStarted | ToolCallDelta):
             self._note(event)
         elif isinstance(event, StepStarted):  # an agent's next step is told anew
-            self._calling.discard(event.choice)
+            self._calling -= {event.choice}
         return not (type(event) is TextDelta and event.choice in self._calling)
 
     def _note(self, event: ToolCallStarted | ToolCallDelta) -> None:
         place = (event.choice, event.call)
         if isinstance(event, ToolCallStarted) and event.hosted:
-            self._hosted.add(place)
+            self._hosted |= {place}
         if place not in self._hosted:
-            self._calling.add(event.choice)
+            self._calling |= {event.choice}

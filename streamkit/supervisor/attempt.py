@@ -56,7 +56,8 @@ class Attempt:
         )
         self.watch.add(self._watched)
         try:
-            return await line.run(self.source, self.request, self._taps())
+            await line.drive(self.source, self.request, self._taps())
+            return line.verdict()
         except StreamkitError as error:
             error.mask(*getattr(self.source, "secrets", ()))
             raise

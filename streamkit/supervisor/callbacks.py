@@ -89,7 +89,7 @@ class Callbacks:
             raise MisuseError(
                 f"expected callbacks of {', '.join(sorted(known))}; got {', '.join(strange)}"
             )
-        return cls(**given)
+        return cls(**given) if given else _NONE
 
     @property
     def subscribe(self) -> bool:
@@ -98,6 +98,7 @@ class Callbacks:
 
 
 _FUNCTIONS = {field.name for field in attrs.fields(Callbacks)} - {"seam", "on_error"}
+_NONE = Callbacks()
 
 
 @attrs.define(eq=False)

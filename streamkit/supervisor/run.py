@@ -22,6 +22,7 @@ from ..events import (
 from ..logs import Cursor
 from ..response import Response
 from .callbacks import Callbacks
+from .latch import Latch
 
 __all__ = ["Run", "RunScope", "Texts"]
 
@@ -41,7 +42,7 @@ class Run:
     log: Any
     callbacks: Callbacks
     scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope, init=False)
-    done: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    done: Latch = attrs.field(factory=Latch, init=False)
     """Set when the run has ended, and its connection is closed."""
     outcome: Terminal | None = attrs.field(default=None, init=False)
     failure: Exception | None = attrs.field(default=None, init=False)
@@ -187,7 +188,7 @@ class Texts:
 class RunScope:
     """A run for as long as its ``async with``: leaving cancels it, and waits."""
 
-    _start: Callable[[], Run]
+    _start: Callable[[], Run] | None
     _run: Run | None = attrs.field(default=None, init=False)
 
     async def __aenter__(self) -> Run:
@@ -195,7 +196,9 @@ class RunScope:
             raise MisuseError(
                 "expected a stream to be entered once; it was entered again; call stream() anew"
             )
-        self._run = self._start()
+        start, self._start = self._start, None  # what it began with is the run's alone
+        assert start is not None  # noqa: S101 (as long as there is no run)
+        self._run = start()
         return self._run
 
     async def __aexit__(

@@ -368,7 +368,8 @@ class _Check:
             delivery=Shown(out),
         )
         try:
-            await line.run(source, {}, TAPS)
+            await line.drive(source, {}, TAPS)
+            line.verdict()
         except StageError as error:
             raise self._told_off(error) from error
         except TruncatedStream:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from streamkit.framing import read_frames
-from streamkit.framing.waiting import GoOn
+from streamkit.framing.waiting import go_on
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ def next_of(source, before_waiting):
     except StopIteration as got:
         return got.value
     before_waiting()
-    return (yield from GoOn(read, waits_for).__await__())
+    return (yield from go_on(read, waits_for))
 
 
 class Taker:

@@ -12,8 +12,6 @@ from streamkit.stages import Accumulator
 from streamkit.testing import answers
 
 from .lines import (
-    REQUEST,
-    TAPS,
     Bytes,
     MintAsync,
     MintAt,
@@ -22,6 +20,7 @@ from .lines import (
     RaiseAsync,
     Silent,
     SwallowAsync,
+    drive,
     line_of,
     pipeline_of,
     run,
@@ -84,7 +83,7 @@ async def test_a_stage_that_waits_holds_nothing_back():
 
     pipeline = pipeline_of(Bytes([b"".join(FRAMES)]), stage_of(waiting), Pass)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(line_of(pipeline, deliver).run, pipeline.source, REQUEST, TAPS)
+        tasks.start_soon(drive, line_of(pipeline, deliver), pipeline.source)
         await came.wait()
         assert [ResponseStarted, TextDelta] == [type(event) for event in shown]
         gate.set()

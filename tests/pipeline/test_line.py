@@ -20,8 +20,6 @@ from streamkit.stages import Accumulator
 from streamkit.testing import answers
 
 from .lines import (
-    REQUEST,
-    TAPS,
     Bytes,
     Double,
     Echo,
@@ -34,6 +32,7 @@ from .lines import (
     Silent,
     Swallow,
     body_of,
+    drive,
     line_of,
     pipeline_of,
     run,
@@ -128,7 +127,7 @@ async def test_a_bug_in_a_dialect_is_an_error_of_the_parser(fuse):
 
     pipeline = pipeline_of(Bytes(FRAMES), fuse=fuse, dialect=Buggy())
     with pytest.raises(StageError, match=r"^stage 'parser' raised KeyError: 'choices'$"):
-        await line_of(pipeline, [].append).run(pipeline.source, REQUEST, TAPS)
+        await drive(line_of(pipeline, [].append), pipeline.source)
 
 
 async def test_a_call_that_cannot_be_made_breaks_the_attempt(fuse):
@@ -272,7 +271,7 @@ async def test_partial_tells_how_far_the_answer_came(fuse):
     pipeline = pipeline_of(Bytes(FRAMES[:3]), Pass, Accumulator, fuse=fuse)
     line = line_of(pipeline, [].append)
     with pytest.raises(TruncatedStream):
-        await line.run(pipeline.source, REQUEST, TAPS)
+        await drive(line, pipeline.source)
 
     assert ("ab", None) == (line.partial().text, line.partial().finish)
     assert "" == line_of(pipeline_of(Bytes([])), [].append).partial().text
@@ -300,12 +299,12 @@ async def test_no_state_leaks_between_two_runs(recipe, fuse):
     for _ in range(2):
         shown = []
         with pytest.raises(TransportError):
-            await line_of(pipeline, shown.extend).run(broken, REQUEST, TAPS)
+            await drive(line_of(pipeline, shown.extend), broken)
         assert [ResponseStarted, TextDelta, TextDelta] == [type(event) for event in shown]
 
     whole = Bytes(FRAMES)
     shown = []
-    response = await line_of(pipeline, shown.extend).run(whole, REQUEST, TAPS)
+    response = await drive(line_of(pipeline, shown.extend), whole)
     assert "abc" == response.text
     assert ["a", "b", "c"] == [event.text for event in shown if isinstance(event, TextDelta)]
 
@@ -360,7 +359,7 @@ async def test_a_slow_stage_is_no_slow_provider():
     pipeline = pipeline_of(Bytes([*pieces, *FRAMES[4:]]), lambda: slow)
     line = line_of(pipeline, shown.extend, marks=marks)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(line.run, pipeline.source, REQUEST, TAPS)
+        tasks.start_soon(drive, line, pipeline.source)
         with anyio.fail_after(PATIENCE):
             while not marks.held:
                 await anyio.lowlevel.checkpoint()
@@ -395,7 +394,7 @@ async def test_a_read_broken_off_fails_behind_the_data(within, fuse):
         tasks.start_soon(watch)
         with anyio.fail_after(PATIENCE):
             try:
-                await line.run(pipeline.source, REQUEST, TAPS)
+                await drive(line, pipeline.source)
             except Stalled as error:
                 raised.append(error)
 
@@ -409,7 +408,7 @@ async def test_cancellation_leaves_nothing_open(line, fuse):
     source = Silent(FRAMES[:3])
     pipeline = pipeline_of(source, *line, fuse=fuse)
     with anyio.CancelScope() as scope:
-        await line_of(pipeline, lambda batch: scope.cancel()).run(source, REQUEST, TAPS)
+        await drive(line_of(pipeline, lambda batch: scope.cancel()), source)
 
     assert scope.cancelled_caught
     assert 1 == source.left
@@ -428,7 +427,7 @@ async def test_a_log_that_raises_breaks_the_attempt(line, fuse):
         anyio.fail_after(PATIENCE),
         pytest.raises(StageError, match=r"^stage 'fanout' raised OSError: disk full$"),
     ):
-        await line_of(pipeline, deliver).run(pipeline.source, REQUEST, TAPS)
+        await drive(line_of(pipeline, deliver), pipeline.source)
 
 
 @pytest.mark.parametrize("line", [[], [PassAsync]])

@@ -35,7 +35,7 @@ from streamkit.testing import (
     answers,
 )
 
-from ..pipeline.lines import REQUEST, TAPS, PassAsync, line_of, pipeline_of, run
+from ..pipeline.lines import TAPS, PassAsync, drive, line_of, pipeline_of, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]  # what hangs fails soon
 
@@ -594,7 +594,7 @@ async def test_cancellation_leaves_the_body(collected, http, kind, fuse):
         pipeline = pipeline_of(kind(http, endpoint=endpoint_of(provider)), Accumulator, fuse=fuse)
         with anyio.CancelScope() as scope:
             line = line_of(pipeline, lambda batch: scope.cancel())
-            await line.run(pipeline.source, REQUEST, TAPS)
+            await drive(line, pipeline.source)
         with anyio.fail_after(SOON):
             await provider.requests[0].disconnected.wait()
 
@@ -612,7 +612,7 @@ async def test_a_read_broken_off_leaves_the_body(collected, http, kind, fuse):
 
         line = line_of(pipeline, deliver)
         with pytest.raises(Stalled) as raised:
-            await line.run(pipeline.source, REQUEST, TAPS)
+            await drive(line, pipeline.source)
         with anyio.fail_after(SOON):
             await provider.requests[0].disconnected.wait()
 

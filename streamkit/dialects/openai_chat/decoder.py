@@ -80,7 +80,7 @@ class OpenAIChatDecoder:
     _known: dict[str, Any] = attrs.field(factory=dict, init=False)
     _reasons: dict[int, str | None] = attrs.field(factory=dict, init=False)
     _calls: dict[int, CallTracker] = attrs.field(factory=dict, init=False)
-    _message_nulls: set[tuple[int, str]] = attrs.field(factory=set, init=False)
+    _message_nulls: frozenset[tuple[int, str]] = attrs.field(default=frozenset(), init=False)
     _echoes: Echoes = attrs.field(factory=Echoes, init=False)
     _content: bool = attrs.field(default=False, init=False)
     _said: bool = attrs.field(default=False, init=False)
@@ -233,6 +233,8 @@ class OpenAIChatDecoder:
         self._chunk(chunk, name, out)
         if len(out) == before + 1 and type(told := out[-1]) is TextDelta and choice:
             choice.pop("delta", None)
+            if head == self._head:
+                head = self._head  # one of the two is enough, for as long as the stream is open
             self._last_head, self._last_choice, self._last_index = head, choice, told.choice
 
     def _chunk(self, chunk: dict[str, Any], name: str, out: list[Event]) -> None:
@@ -384,7 +386,7 @@ class OpenAIChatDecoder:
     def _is_news(self, index: int, key: str) -> bool:
         """Whether this null field of the message was not told of before."""
         told = (index, key) in self._message_nulls
-        self._message_nulls.add((index, key))
+        self._message_nulls |= {(index, key)}
         return not told
 
     @staticmethod

@@ -22,27 +22,26 @@ class Echoes:
     out comes in the pieces it came in.
     """
 
-    _waiting: dict[int, list[str]] = attrs.field(factory=dict, init=False)
-    _spoke: set[int] = attrs.field(factory=set, init=False)
-    """Choices whose text is text."""
+    _waiting: dict[int, list[str] | None] = attrs.field(factory=dict, init=False)
+    """By choice: the pieces that wait; None where its text is text."""
 
     def tell(self, text: str, index: int) -> Iterator[Event]:
         """Give what may be told once *text* came."""
-        if index in self._spoke:
+        waiting = self._waiting.setdefault(index, [])
+        if waiting is None:
             yield TextDelta(text, index)
             return
-        waiting = self._waiting.setdefault(index, [])
         waiting.append(text)
         so_far = "".join(waiting)
         if not may_echo(so_far):
             yield from self._let_out(index)
             if not so_far.isspace():
-                self._spoke.add(index)
+                self._waiting[index] = None
 
     def release(self, index: int) -> Iterator[Event]:
         """Give what waits of a choice: it is text."""
-        self._spoke.add(index)
         yield from self._let_out(index)
+        self._waiting[index] = None
 
     def release_all(self) -> Iterator[Event]:
         """Give what waits of every choice."""
@@ -51,9 +50,9 @@ class Echoes:
 
     def error(self) -> InBandError | None:
         """Give the error that waits, if one does."""
-        texts = ("".join(pieces) for pieces in self._waiting.values())
+        texts = ("".join(pieces or ()) for pieces in self._waiting.values())
         return next((error for text in texts if (error := echoed_error(text))), None)
 
     def _let_out(self, index: int) -> Iterator[Event]:
-        for piece in self._waiting.pop(index, ()):
+        for piece in self._waiting.pop(index, None) or ():
             yield TextDelta(piece, index)

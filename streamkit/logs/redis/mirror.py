@@ -13,7 +13,7 @@ from ...errors import ProducerLost
 from ...events import Event, ReasoningDelta, RefusalDelta, ResponseFailed, TextDelta
 from ...response import Response
 from ..cursor import Cursor
-from ..fold import Fold
+from ..fold import Fold, Page
 from ..memory import MemoryLog
 from .entry import Entry
 
@@ -119,7 +119,8 @@ class Mirror(MemoryLog):
         Readers are told of a gap, and all of it.
         """
         self.newest = f"{epoch}-{seq}"
-        self._epochs, self._fold = [(0, epoch)], Fold(forget_retracted=True)
+        self._epochs, self._page = [(0, epoch)], Page()
+        self._fold = Fold(forget_retracted=True)
         self._fold.absorb(told)
         self.kept, self.base, self._packed = [], seq, 0
         for cursor in self._cursors:
