@@ -38,11 +38,13 @@ class Guard:
     """Whether the body has ended within a frame: the end alone completed it."""
     fresh: bool = attrs.field(default=True, init=False)
     """Whether nothing is open or pending: the next byte begins a line, and a frame."""
+    begun: bool = attrs.field(default=False, init=False)
+    """Whether anything came, fed or not: a byte order mark comes before all."""
     _frame: list[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the open one's lines
     _size: int = attrs.field(default=0, init=False)  # bytes in _frame
     _line: list[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the open one's parts
     _length: int = attrs.field(default=0, init=False)  # bytes in _line
-    _head: bytes | None = attrs.field(default=b"", init=False)  # None: no longer a BOM's
+    _head: bytes = attrs.field(default=b"", init=False)  # the first, perhaps of a BOM
     _after_cr: bool = attrs.field(default=False, init=False)
     _lines: deque[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the residue's
     _kept: int = attrs.field(default=0, init=False)  # bytes in _lines
@@ -70,13 +72,9 @@ class Guard:
                 break
             self._end_line(done)
         fits = fits and self._grow(rest)
-        pending = self._size or self._length or self._after_cr or self._head is not None
+        pending = self._size or self._length or self._after_cr or not self.begun
         self.fresh = not pending
         return b"".join(done).decode("utf-8", "replace"), fits
-
-    def skip(self) -> None:
-        """Let whole frames pass by, where it is `fresh`: a byte order mark comes before all."""
-        self._head = None
 
     def eof(self) -> str:
         """End the body; give the text of a frame that this completes."""
@@ -90,13 +88,13 @@ class Guard:
 
     def _unmarked(self, chunk: bytes) -> bytes:
         """Take the byte order mark off the first bytes, however they are cut."""
-        if self._head is None:
+        if self.begun:
             return chunk
         self._head += chunk
         if len(self._head) < len(BOM_UTF8) and BOM_UTF8.startswith(self._head):
             return b""
-        chunk, self._head = self._head.removeprefix(BOM_UTF8), None
-        return chunk
+        self.begun = True
+        return self._head.removeprefix(BOM_UTF8)
 
     def _line_feeds(self, chunk: bytes) -> bytes:
         """Make every line end an LF; the LF of a CRLF cut in two is swallowed."""

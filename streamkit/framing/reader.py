@@ -112,19 +112,21 @@ class _Intake:
         try:
             chunk: bytes | None
             framer, chunk = await self._look(content_type)
+            feed, next_chunk = framer.feed, self.body.__anext__
             while chunk is not None:
-                self._batch += framer.feed(chunk)
+                self._total += len(chunk)
+                if self._total > limit:
+                    raise self._too_large(framer, chunk)
+                self._batch += feed(chunk)
                 if framer.fault is not None:
                     raise framer.fault
                 if len(self._batch) >= most:
                     await self._flush()
-                if self._total > limit:
-                    raise response_too_large(limit)
                 try:
-                    read: Any = self.body.__anext__().__await__()
+                    read: Any = next_chunk().__await__()
                     waits_for = next(read)
                 except StopIteration as got:
-                    chunk = self._counted(got.value)
+                    chunk = got.value
                 except StopAsyncIteration:
                     chunk = None
                 else:
@@ -147,8 +149,10 @@ class _Intake:
                 self.on_bytes()
             # Blanks in front say nothing; kept, a hostile flood of them would be searched anew
             # at every read.
-            head = opening(head + self._counted(chunk))
-            full = self._total > self.max_response_bytes
+            before = len(head) + len(chunk)
+            head = opening(head + chunk)
+            self._total += before - len(head)
+            full = self._total + len(head) > self.max_response_bytes
             kind = sniff(head, content_type, eof=full)
             if kind is not None:
                 break
@@ -164,11 +168,10 @@ class _Intake:
         if framer.fault is not None:
             raise framer.fault
 
-    def _counted(self, chunk: bytes) -> bytes:
-        """Count *chunk*; give what of it is within the bound."""
-        self._total += len(chunk)
-        beyond = self._total - self.max_response_bytes
-        return chunk if beyond <= 0 else chunk[:-beyond]
+    def _too_large(self, framer: Framer, chunk: bytes) -> Exception:
+        """Take what of *chunk* is within the bound; give what broke, there or then."""
+        self._batch += framer.feed(chunk[: self.max_response_bytes - self._total])
+        return framer.fault or response_too_large(self.max_response_bytes)
 
     def _before_waiting(self) -> None:
         """Hand over what has gathered: the next read waits."""
@@ -187,7 +190,7 @@ class _Intake:
             return None
         if self.on_bytes is not None:
             self.on_bytes()
-        return self._counted(chunk)
+        return chunk
 
     async def _settle(self, after: Callable[[], Awaitable[None]]) -> None:
         """Wait for those who took what was handed over."""

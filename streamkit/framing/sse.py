@@ -48,7 +48,7 @@ class ServerSentEvents(Framer):
         if guard.fresh and len(chunk) <= self.max_frame_bytes:
             frames = _plain(chunk)
             if frames is not None:
-                guard.skip()
+                guard.begun = True
                 return frames
         return super().feed(chunk)
 
@@ -89,6 +89,9 @@ def _plain(chunk: bytes) -> list[Frame] | None:
     """Cut *chunk* where it is nothing but frames of a line of data, named or not."""
     if chunk[-2:] != b"\n\n" or b"\r" in chunk:
         return None
+    if chunk[:5] == b"data:" and chunk.find(b"\n") == len(chunk) - 2:  # nearly always
+        data = chunk[5:-2].decode("utf-8", "replace").removeprefix(" ")
+        return [Frame(data)] if data else []
     frames = []
     for block in chunk[:-2].split(b"\n\n"):
         event, line = _UNNAMED, block
