@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Final, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -14,7 +15,7 @@ from streamkit.framing.json_array import ArrayItems
 from streamkit.framing.ndjson import Lines
 from streamkit.framing.sniff import Kind, opening, sniff
 from streamkit.framing.sse import ServerSentEvents
-from streamkit.framing.waiting import go_on
+from streamkit.framing.waiting import telling
 from streamkit.framing.whole import WholeBody, response_too_large
 
 __all__ = ["Emit", "read_frames"]
@@ -50,7 +51,7 @@ def read_frames(
     max_frame_bytes: int,
     max_response_bytes: int,
     on_bytes: Callable[[], None] | None = None,
-) -> Coroutine[Any, Any, Ended]:
+) -> Awaitable[Ended]:
     """
     Read *body* to its end and emit its frames, whatever kind of body it is.
 
@@ -75,12 +76,20 @@ def read_frames(
             In each case the frames before the fault have been emitted.
     """
     bounds = max_frame_bytes, max_response_bytes
-    return _Intake(body, emit, *bounds, on_bytes).read(content_type)
+    intake = _Intake(body, emit, *bounds, on_bytes)
+    return telling(intake.read(content_type), intake.before_waiting)
 
 
 @attrs.define(eq=False)
 class _Intake:
-    """The body, measured as it comes in; each read first hands over the last one's frames."""
+    """
+    The body, measured as it comes in.
+
+    One read of a socket often brings many chunks, and the HTTP client gives
+    them one by one without waiting. No other task runs until somebody waits,
+    so their frames are handed over as early as can be when that is done right
+    before the wait: once a read, not once a chunk.
+    """
 
     body: AsyncIterator[bytes]
     emit: Emit
@@ -90,7 +99,7 @@ class _Intake:
     _hand_over: Callable[[list[Frame]], After] | None = attrs.field(init=False)
     _batch: list[Frame] = attrs.field(factory=list, init=False)
     _total: int = attrs.field(default=0, init=False)
-    _fault: BaseException | None = attrs.field(default=None, init=False)
+    _waited: bool = attrs.field(default=False, init=False)
     _after: After = attrs.field(default=None, init=False)
     """What must be awaited before the next chunk is looked at."""
 
@@ -98,48 +107,37 @@ class _Intake:
         self._hand_over = getattr(self.emit, "nowait", None)
 
     async def read(self, content_type: str) -> Ended:
-        """
-        Read to the end of the body.
-
-        Each read is begun by hand, to see whether it waits: one read of a
-        socket often brings many chunks, and the HTTP client gives them one by
-        one without waiting. No other task runs until somebody waits, so their
-        frames are handed over as early as can be when that is done right
-        before the wait: once a read, not once a chunk.
-        """
+        """Read to the end of the body."""
         most = 1 if self._hand_over is None else BATCH
-        limit = self.max_response_bytes
+        take = self._take
         try:
-            chunk: bytes | None
-            framer, chunk = await self._look(content_type)
-            feed, next_chunk = framer.feed, self.body.__anext__
-            while chunk is not None:
-                self._total += len(chunk)
-                if self._total > limit:
-                    raise self._too_large(framer, chunk)
-                self._batch += feed(chunk)
-                if framer.fault is not None:
-                    raise framer.fault
+            framer, head = await self._look(content_type)
+            take(framer, head)
+            if len(self._batch) >= most:
+                await self._flush()
+            async for chunk in self.body:
+                if self._waited:
+                    await self._came()
+                take(framer, chunk)
                 if len(self._batch) >= most:
                     await self._flush()
-                try:
-                    read: Any = next_chunk().__await__()
-                    waits_for = next(read)
-                except StopIteration as got:
-                    chunk = got.value
-                except StopAsyncIteration:
-                    chunk = None
-                else:
-                    self._before_waiting()
-                    chunk = self._came(await go_on(read, waits_for))
-                    if self._after is not None:
-                        await self._settle(self._after)
+            await self._settle()
             self._end(framer)
         except Exception:  # the body's, too: it may break without a wait before it
             await self._flush()
             raise
         await self._flush()
         return Ended(framer.residue)
+
+    def before_waiting(self) -> None:
+        """Hand over what has gathered: the next read waits."""
+        self._waited = True
+        if self._batch and self._hand_over is not None:
+            batch, self._batch = self._batch, []
+            try:
+                self._after = self._hand_over(batch)
+            except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
+                self._after = partial(_raise, error)
 
     async def _look(self, content_type: str) -> tuple[Framer, bytes]:
         """Read until the kind of body is plain; give what frames it, and what was read."""
@@ -162,9 +160,11 @@ class _Intake:
             return make(self.max_frame_bytes), head
         return WholeBody(self.max_response_bytes, self.max_frame_bytes), head
 
-    def _end(self, framer: Framer) -> None:
-        """Take what the end of the body completes."""
-        self._batch += framer.eof()
+    def _take(self, framer: Framer, chunk: bytes) -> None:
+        self._total += len(chunk)
+        if self._total > self.max_response_bytes:
+            raise self._too_large(framer, chunk)
+        self._batch += framer.feed(chunk)
         if framer.fault is not None:
             raise framer.fault
 
@@ -173,32 +173,31 @@ class _Intake:
         self._batch += framer.feed(chunk[: self.max_response_bytes - self._total])
         return framer.fault or response_too_large(self.max_response_bytes)
 
-    def _before_waiting(self) -> None:
-        """Hand over what has gathered: the next read waits."""
-        if self._batch and self._hand_over is not None:
-            batch, self._batch = self._batch, []
-            try:
-                self._after = self._hand_over(batch)
-            except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
-                self._fault = error
+    def _end(self, framer: Framer) -> None:
+        """Take what the end of the body completes."""
+        self._batch += framer.eof()
+        if framer.fault is not None:
+            raise framer.fault
 
-    def _came(self, chunk: bytes | None) -> bytes | None:
-        """Tell that bytes came, where it was not the end that did."""
-        if self._fault is not None:
-            raise self._fault
-        if chunk is None:
-            return None
+    async def _came(self) -> None:
+        """Tell that bytes came, for which it had to wait."""
+        self._waited = False
         if self.on_bytes is not None:
             self.on_bytes()
-        return chunk
+        await self._settle()
 
-    async def _settle(self, after: Callable[[], Awaitable[None]]) -> None:
+    async def _settle(self) -> None:
         """Wait for those who took what was handed over."""
-        self._after = None
-        await after()
+        if self._after is not None:
+            after, self._after = self._after, None
+            await after()
 
     async def _flush(self) -> None:
         """Emit what has gathered, if anything has."""
         if self._batch:
             batch, self._batch = self._batch, []  # emit may raise: then nothing is emitted twice
             await self.emit(batch)
+
+
+async def _raise(error: BaseException) -> None:
+    raise error

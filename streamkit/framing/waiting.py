@@ -1,39 +1,43 @@
-"""An ``await`` that was begun by hand, to see whether it waits."""
+"""To be told when an ``await`` waits."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["go_on"]
+__all__ = ["telling"]
+
+_T = TypeVar("_T")
 
 
 @coroutine
-def go_on(awaited: Generator[Any, Any, Any], waits_for: Any) -> Generator[Any, Any, Any]:
+def telling(
+    awaited: Coroutine[Any, Any, _T], before_waiting: Callable[[], None]
+) -> Generator[Any, Any, _T]:
     """
-    Go on with an ``await`` whose first step was taken, as ``await`` itself would.
+    Await *awaited*, and call *before_waiting* each time that it waits, right before.
 
     Args:
-        awaited: the iterator of an awaitable.
-        waits_for: what its first step gave: it waits.
+        awaited: goes on as if it were awaited itself: what it waits for is
+            waited for, and cancellation is thrown into it, where it waits.
+        before_waiting: does not raise.
 
     Returns:
-        What *awaited* gives; None for the end of an asynchronous iterator,
-        which is no exception. Cancellation is thrown into *awaited*, where it
-        waits.
+        What *awaited* gives.
     """
+    resume: Callable[[Any], Any] = awaited.send
+    value: Any = None
     while True:
-        try:
-            answer = yield waits_for
-        except BaseException as error:  # noqa: BLE001 (it is the awaited one's to handle)
-            resume: Any = awaited.throw
-            value: Any = error
-        else:
-            resume, value = awaited.send, answer
         try:
             waits_for = resume(value)
         except StopIteration as got:
-            return got.value
-        except StopAsyncIteration:
-            return None
+            result: _T = got.value
+            return result
+        before_waiting()
+        try:
+            value = yield waits_for
+        except BaseException as error:  # noqa: BLE001 (it is the awaited one's to handle)
+            resume, value = awaited.throw, error
+        else:
+            resume = awaited.send

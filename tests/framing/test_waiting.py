@@ -7,23 +7,11 @@ import anyio
 import pytest
 
 from streamkit.framing import read_frames
-from streamkit.framing.waiting import go_on
+from streamkit.framing.waiting import telling
 
 pytestmark = pytest.mark.anyio
 
 BOUNDS = {"max_frame_bytes": 1000, "max_response_bytes": 100_000}
-
-
-@coroutine
-def next_of(source, before_waiting):
-    """The next item, begun by hand."""
-    read = source.__anext__().__await__()
-    try:
-        waits_for = next(read)
-    except StopIteration as got:
-        return got.value
-    before_waiting()
-    return (yield from go_on(read, waits_for))
 
 
 class Taker:
@@ -138,37 +126,54 @@ async def test_cancellation_reaches_the_read():
             raise
 
     with anyio.CancelScope() as scope:
-        source = body(wait)
-        try:
-            await next_of(source, scope.cancel)
-        finally:
-            await source.aclose()
+        await telling(wait(), scope.cancel)
 
     assert [True] == cancelled
     assert scope.cancelled_caught
 
 
-async def test_the_next_item_is_given_and_the_end_is_an_end():
-    """As ``anext`` gives them."""
-    calls = []
-    source = body(b"1", anyio.lowlevel.checkpoint, b"2", ZeroDivisionError())
-    assert b"1" == await next_of(source, lambda: calls.append("wait"))
-    assert [] == calls
-    assert b"2" == await next_of(source, lambda: calls.append("wait"))
-    assert ["wait"] == calls
+async def test_it_tells_of_each_wait_and_gives_what_was_awaited():
+    """As ``await`` gives it; without a wait nothing is told."""
+    waits = []
+
+    async def waiting(times):
+        for _ in range(times):
+            await anyio.lowlevel.checkpoint()
+        return times
+
+    async def failing():
+        await anyio.lowlevel.checkpoint()
+        raise ZeroDivisionError
+
+    assert 0 == await telling(waiting(0), lambda: waits.append(True))
+    assert [] == waits
+    assert 3 == await telling(waiting(3), lambda: waits.append(True))
+    assert len(waits) >= 3  # a checkpoint of trio's may be more than one
     with pytest.raises(ZeroDivisionError):
-        await next_of(source, lambda: calls.append("wait"))
-    with pytest.raises(StopAsyncIteration):
-        await next_of(source, lambda: calls.append("wait"))
+        await telling(failing(), lambda: None)
 
 
-async def test_an_end_that_is_waited_for_is_none():
-    """It is no exception."""
-    assert await next_of(body(anyio.lowlevel.checkpoint), lambda: None) is None
+async def test_an_answer_to_a_wait_arrives():
+    """What the event loop sends in is what was waited for."""
+
+    @coroutine
+    def ask():
+        return (yield "what?")
+
+    async def asking():
+        return [await ask(), await ask()]
+
+    waiting = telling(asking(), lambda: None)
+    assert "what?" == waiting.send(None)
+    assert "what?" == waiting.send(1)
+    with pytest.raises(StopIteration) as given:
+        waiting.send(2)
+
+    assert [1, 2] == given.value.value
 
 
-async def test_a_read_that_is_given_up_is_closed():
-    """Whoever closes the waiting coroutine closes the read in it."""
+async def test_what_is_given_up_is_closed():
+    """Whoever closes the waiting coroutine closes what waits in it."""
     left = []
 
     @coroutine
@@ -178,11 +183,12 @@ async def test_a_read_that_is_given_up_is_closed():
         finally:
             left.append(True)
 
-    source = body(wait)
-    waiting = next_of(source, lambda: None)
-    assert "a wait of no event loop" == waiting.send(None)
-    waiting.close()
-    await source.aclose()
+    async def waiting():
+        await wait()
+
+    told = telling(waiting(), lambda: None)
+    assert "a wait of no event loop" == told.send(None)
+    told.close()
 
     assert [True] == left
 
