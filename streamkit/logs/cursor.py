@@ -61,6 +61,8 @@ class Cursor:
     """Whether it was ever level with the newest event: until then its lag is not its fault."""
     _reading: bool = attrs.field(default=False, init=False)
     _nudged: bool = attrs.field(default=False, init=False)
+    _window: int = attrs.field(init=False)
+    """The policy's."""
     _plain: bool = attrs.field(default=False, init=False)
     """Whether the log's next event is all that can come: no backlog, not closed, not blocking."""
     _closed: bool = attrs.field(default=False, init=False)
@@ -70,6 +72,7 @@ class Cursor:
     _wake: Bell | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._window = self.policy.window
         position = None if self._after is None else self._log.position_of(self._after)
         if position is not None and position >= self._log.base:
             self._position = self._given = position
@@ -91,7 +94,7 @@ class Cursor:
         log = self._log
         while self._plain:
             events, at = log.kept, self._position - log.base
-            if at < len(events) <= at + self.policy.window:
+            if at < len(events) <= at + self._window:
                 self._position = self._given = self._position + 1
                 event = events[at]
                 return TextDelta(event) if isinstance(event, str) else event

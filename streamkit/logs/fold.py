@@ -61,13 +61,15 @@ class Fold:
 
     def absorb(self, events: Iterable[Kept]) -> None:
         """Fold in the next events."""
+        texts = self._texts
         for kept in events:
+            if type(kept) is str and 0 in texts:
+                texts[0].append(kept)
+                continue
             event = told(kept)
-            if type(event) is TextDelta:
-                text = self._texts.get(event.choice)
-                if text is not None:
-                    text.append(event.text)
-                    continue
+            if type(event) is TextDelta and event.choice in texts:
+                texts[event.choice].append(event.text)
+                continue
             key, piece = _mergeable(event)
             if key is None:
                 self._bar(event)

@@ -42,8 +42,7 @@ class _Shown:
     _joined: Sequence[str] = ()
     """What of *pieces* was joined, so far."""
 
-    def add(self, text: str) -> None:
-        self.pieces.append(text)
+    def pack(self) -> None:
         if len(self.pieces) >= _BLOCK:
             self._joined = (*self._joined, "".join(self.pieces))
             self.pieces.clear()
@@ -64,11 +63,13 @@ class Ledger:
         """Write down what is appended to the log."""
         for event in events:
             if type(event) is TextDelta and event.choice == 0 and self._text is not None:
-                self._text.add(event.text)
+                self._text.pieces.append(event.text)
             elif type(event) is Retracted:
                 self._forget(event)
             elif _is_content(event):
                 self._write(event)
+        for shown in self._shown.values():
+            shown.pack()
 
     def _write(self, event: ContentEvent) -> None:
         key = _key(event)
@@ -77,7 +78,7 @@ class Ledger:
             shown = self._shown[key] = _Shown()
         if _is_words(event):
             shown.sample = shown.sample or event
-            shown.add(event.text)
+            shown.pieces.append(event.text)
             if key == _TEXT:
                 self._text = shown
         elif event.channel != "tool_calls" or not shown.items:

@@ -211,8 +211,8 @@ class OpenAIChatDecoder:
         """Read a chunk that is like the one before but for its text; None where it is not."""
         chunk.pop("obfuscation", None)
         choices = chunk.pop("choices", None)
-        if chunk == self._last_head and _is_single(choices):
-            choice = choices[0]
+        if chunk == self._last_head and type(choices) is list and len(choices) == 1:
+            choice = choices[0] if type(choices[0]) is dict else {}
             delta = choice.pop("delta", None)
             if choice == self._last_choice and type(delta) is dict and len(delta) == 1:
                 text = delta.get("content")
