@@ -14,8 +14,10 @@ import httpx_sse
 from streamkit.dialects import OpenAIChat
 from streamkit.framing import read_frames
 from streamkit.logs import MemoryLog
+from streamkit.pipeline import SystemClock
 from streamkit.stages import Accumulator, Suppressor
 from streamkit.supervisor.delivery import Delivery
+from streamkit.supervisor.timeline import Timeline
 
 from .wire import frames
 
@@ -98,7 +100,7 @@ def suppressor(batches):
 
 def delivery(batches):
     """The ledger and the log."""
-    made = Delivery(MemoryLog("run"), 1024, on_first_text=lambda: None)
+    made = Delivery(MemoryLog("run"), 1024, Timeline(0.0), SystemClock())
     made.begin()
     for batch in batches:
         made.deliver(batch)

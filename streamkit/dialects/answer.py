@@ -104,7 +104,7 @@ class ChoiceFold:
 
     index: int
     text: list[str] = attrs.field(factory=list)
-    reasoning: list[str] = attrs.field(factory=list)
+    reasoning: Sequence[str] = ()
     reasoning_field: str = ""
     refusal: Sequence[str] = ()
     calls: list[CallFold] = attrs.field(factory=list)
@@ -205,7 +205,7 @@ class Answer:
     usage: dict[str, Any] | None = None
     """The provider's own usage object, the last value of each field."""
     choices: dict[int, ChoiceFold] = attrs.field(factory=dict)
-    steps: list[StepFold] = attrs.field(factory=list)
+    steps: Sequence[StepFold] = ()
     """The steps of an agent's turn, in the order they began."""
     content: bool = False
     """Whether any content came."""
@@ -243,7 +243,8 @@ def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
     answer.content = True
     choice = answer.choice(event.choice)
     choice.place("reasoning", len(choice.reasoning))
-    choice.reasoning.append(event.text)
+    choice.reasoning = opened = _opened(choice.reasoning)
+    opened.append(event.text)
     choice.reasoning_field = choice.reasoning_field or event.field
 
 
@@ -290,7 +291,8 @@ def _fold_step_started(answer: Answer, event: StepStarted) -> None:
     texts, calls = len(choice.text), len(choice.calls)
     step = StepFold(event.step, event.id, range(texts, texts), range(calls, calls))
     step.extra = event.extra or {}
-    answer.steps.append(step)
+    answer.steps = opened = _opened(answer.steps)
+    opened.append(step)
 
 
 def _fold_step_completed(answer: Answer, event: StepCompleted) -> None:

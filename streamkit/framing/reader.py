@@ -111,14 +111,14 @@ class _Intake:
         most = 1 if self._hand_over is None else BATCH
         take = self._take
         try:
-            framer, head = await self._look(content_type)
-            take(framer, head)
+            framer = await self._look(content_type)
             if len(self._batch) >= most:
                 await self._flush()
             async for chunk in self.body:
                 if self._waited:
                     await self._came()
                 take(framer, chunk)
+                del chunk  # it may be long until the next
                 if len(self._batch) >= most:
                     await self._flush()
             await self._settle()
@@ -139,8 +139,8 @@ class _Intake:
             except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
                 self._after = partial(_raise, error)
 
-    async def _look(self, content_type: str) -> tuple[Framer, bytes]:
-        """Read until the kind of body is plain; give what frames it, and what was read."""
+    async def _look(self, content_type: str) -> Framer:
+        """Read until the kind of body is plain; give what frames it, and has what was read."""
         head, kind = b"", None
         async for chunk in self.body:
             if chunk and self.on_bytes is not None:
@@ -155,10 +155,14 @@ class _Intake:
             if kind is not None:
                 break
         kind = kind or sniff(head, content_type, eof=True) or Kind.WHOLE
-        make = _FRAMERS.get(kind)
-        if make is not None:
-            return make(self.max_frame_bytes), head
-        return WholeBody(self.max_response_bytes, self.max_frame_bytes), head
+        framer = (
+            WholeBody(self.max_response_bytes, self.max_frame_bytes)
+            if kind is Kind.WHOLE
+            else _FRAMERS[kind](self.max_frame_bytes)
+        )
+        self._take(framer, head)
+        self._waited = False
+        return framer
 
     def _take(self, framer: Framer, chunk: bytes) -> None:
         self._total += len(chunk)

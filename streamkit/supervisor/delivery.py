@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import attrs
@@ -16,8 +16,9 @@ from ..events import (
     ToolCallCompleted,
     is_visible,
 )
-from ..pipeline import Log
+from ..pipeline import Clock, Log
 from ..policy import Comparison, Ledger
+from .timeline import Timeline
 
 __all__ = ["Delivery"]
 
@@ -35,8 +36,8 @@ class Delivery:
 
     log: Log
     hold_events: int
-    on_first_text: Callable[[], None]
-    """Called once, when the first text is delivered."""
+    timeline: Timeline
+    clock: Clock
     _ledger: Ledger = attrs.field(factory=Ledger, init=False)
     _epoch: int = attrs.field(default=0, init=False)
     _held: list[Event] | None = attrs.field(default=None, init=False)
@@ -125,4 +126,4 @@ class Delivery:
         self._ledger.record(events)
         if not self._texted and any(type(event) is TextDelta for event in events):
             self._texted = True
-            self.on_first_text()
+            self.timeline.saw_text(self.clock.now())

@@ -167,11 +167,7 @@ class Supervisor:
         """Run to the one outcome, whatever happens on the way."""
         assert self._ambit is not None  # noqa: S101
         timeline = Timeline(self.clock.now())
-        delivery = Delivery(
-            run.log,
-            self.limits.hold_events,
-            on_first_text=lambda: timeline.saw_text(self.clock.now()),
-        )
+        delivery = Delivery(run.log, self.limits.hold_events, timeline, self.clock)
         course = Course(run.id, request, self._ambit, delivery, timeline)
         outcome: Terminal | None = None
         try:

@@ -1058,7 +1058,7 @@ def test_a_step_that_ends_without_having_begun_adds_nothing():
 def test_a_result_outside_of_any_step_says_that_its_call_ran():
     """And stands in no step."""
     answer = answer_of([ToolCallStarted(0, "call_1", "f"), ToolResult(0, "x", id="call_1")])
-    assert (True, []) == (answer.choice(0).calls[0].ran, answer.steps)
+    assert (True, ()) == (answer.choice(0).calls[0].ran, answer.steps)
 
 
 def test_what_did_not_end_is_in_the_message():

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,9 @@ from streamkit.events import (
 from streamkit.logs import MemoryLog
 from streamkit.response import ToolCall
 from streamkit.supervisor.delivery import Delivery
+from streamkit.supervisor.timeline import Timeline
+
+from .clocks import HandClock
 
 DONE = ResponseCompleted()
 
@@ -31,7 +35,7 @@ def told(log):
 
 def delivery(hold_events=8):
     """A delivery that has begun its first attempt."""
-    made = Delivery(MemoryLog("run"), hold_events, on_first_text=lambda: None)
+    made = Delivery(MemoryLog("run"), hold_events, Timeline(0.0), HandClock())
     made.begin()
     return made
 
@@ -115,7 +119,7 @@ def test_completed_calls_of_a_failed_attempt_are_never_told():
 def test_an_older_attempt_is_refused():
     """What a retired attempt still says is not appended."""
     made = delivery()
-    old = Delivery(made.log, 8, on_first_text=lambda: None)
+    old = attrs.evolve(made)
     old.begin()
     made.begin()
     old.deliver([TextDelta("late")])
@@ -125,14 +129,14 @@ def test_an_older_attempt_is_refused():
 
 def test_the_first_text_is_told_of_once():
     """For the timings: whatever attempt it came from."""
-    times = []
-    made = Delivery(MemoryLog("run"), 8, on_first_text=lambda: times.append(1))
-    made.begin()
+    made = delivery()
+    made.clock.time = 3.0
     made.deliver([TextDelta("a"), TextDelta("b")])
+    made.clock.time = 5.0
     made.begin()
     made.deliver([TextDelta("abc"), DONE])
 
-    assert [1] == times
+    assert 3.0 == made.timeline.timings(6.0).first_text
 
 
 @pytest.mark.parametrize("first", ["Hello", "Hel", "Hi", " Hello"])

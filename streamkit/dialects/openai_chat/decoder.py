@@ -9,16 +9,15 @@ new piece of text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final, TypeGuard
 
 import attrs
 
-from ...errors import InBandError, MalformedStream, ProviderError, TruncatedStream, excerpt
+from ...errors import InBandError, MalformedStream, ProviderError, excerpt
 from ...events import (
-    Citation,
     Event,
-    Finished,
     Metadata,
     RefusalDelta,
     ResponseCompleted,
@@ -29,18 +28,15 @@ from ...events import (
 )
 from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
-from ..calls import CallTracker
-from ..in_band import ERROR_FINISHES, find_error, not_json, residual_error
+from ..ending import raise_behind, truncated
+from ..in_band import find_error, not_json, residual_error
+from .choice import ChoiceDecoder
 from .completion import usage_of
-from .delta import odd_content, parts_of, reasoning_of
-from .echoes import Echoes
 
 __all__ = ["OpenAIChatDecoder", "read_completion"]
 
 _PADDING: Final = ("obfuscation", "p")
 """Random padding against traffic analysis; no part of an answer."""
-_FINAL: Final = frozenset({"length", "content_filter"})
-"""Finish reasons that a later, different one may bring (quirk 40)."""
 
 
 def read_completion(body: Any) -> Sequence[Event]:
@@ -75,13 +71,8 @@ class OpenAIChatDecoder:
     _last_choice: dict[str, Any] = attrs.field(factory=dict, init=False)
     """Its choice, without the delta."""
     _last_index: int = attrs.field(default=0, init=False)
-    _plain: dict[int, dict[str, Any]] = attrs.field(factory=dict, init=False)
-    """By choice: its fields beside the delta, where they told nothing."""
     _known: dict[str, Any] = attrs.field(factory=dict, init=False)
-    _reasons: dict[int, str | None] = attrs.field(factory=dict, init=False)
-    _calls: dict[int, CallTracker] = attrs.field(factory=dict, init=False)
-    _message_nulls: frozenset[tuple[int, str]] = attrs.field(default=frozenset(), init=False)
-    _echoes: Echoes = attrs.field(factory=Echoes, init=False)
+    _choices: dict[int, ChoiceDecoder] = attrs.field(factory=dict, init=False)
     _content: bool = attrs.field(default=False, init=False)
     _said: bool = attrs.field(default=False, init=False)
     _started: bool = attrs.field(default=False, init=False)
@@ -97,21 +88,17 @@ class OpenAIChatDecoder:
     @property
     def said(self) -> bool:
         """Whether text, a refusal or a call came."""
-        return self._said or bool(self._calls)
+        return self._said or any(choice.called for choice in self._choices.values())
 
     def _ruling(self, *, residue: bool) -> Ruling:
-        reasons = self._reasons
+        choices = self._choices.values()
         seen = Seen(
             answered=self._answered,
             content=self._content,
-            finished=bool(reasons) and all(reasons.values()),
+            finished=bool(choices) and all(choice.reason for choice in choices),
             done=self._done,
             usage=self._usage_alone,
-            open_call=any(
-                calls.cut(finished=bool(reasons[index]))
-                for index, calls in self._calls.items()
-                if reasons[index] not in _FINAL  # the model itself was cut off
-            ),
+            open_call=any(choice.cut for choice in choices),
             residue=residue,
         )
         return judge(seen)
@@ -142,7 +129,7 @@ class OpenAIChatDecoder:
                 elif value is not None:
                     out.append(Unknown(value, frame.event))
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
         if not self._said:
             self._content = self._content or any(event.progress for event in out)
             self._said = any(type(event) in (TextDelta, RefusalDelta) for event in out)
@@ -153,22 +140,23 @@ class OpenAIChatDecoder:
         try:
             return [*out, *self.eof()]
         except ProviderError as error:
-            return _then(out, error)
+            return raise_behind(out, error)
 
     def eof(self, residue: str = "", /) -> Sequence[Event]:
         """Judge the end of the body."""
-        error = residual_error(residue) if residue else self._echoes.error()
+        error = residual_error(residue) if residue else self._echoed()
         ruling = self._ruling(residue=error is not None)
         if ruling.verdict.whole:
-            return (*self._echoes.release_all(), ResponseCompleted(evidence=ruling.evidence))
+            held = chain.from_iterable(choice.echo.release() for choice in self._choices.values())
+            return (*held, ResponseCompleted(evidence=ruling.evidence))
         if ruling.verdict is Verdict.ERROR and error is not None:
             raise error
-        raise TruncatedStream(
-            "expected a finish reason or [DONE] before the end of the stream; "
-            + self._wanting(ruling.verdict)
-            + (f"; the body also held {excerpt(residue)!r}" if residue else "")
-            + "; the connection was cut, or the provider ended early"
-        )
+        raise truncated("a finish reason or [DONE]", self._wanting(ruling.verdict), residue)
+
+    def _echoed(self) -> InBandError | None:
+        """Give the error that was passed on as text, if one was."""
+        errors = (choice.echo.error() for choice in self._choices.values())
+        return next(filter(None, errors), None)
 
     def _wanting(self, verdict: Verdict) -> str:
         """Say what is missing."""
@@ -176,24 +164,16 @@ class OpenAIChatDecoder:
             return "the arguments of a tool call broke off"
         if verdict is Verdict.NOTHING:
             return "no answer came at all"
-        unfinished = sorted(i for i, reason in self._reasons.items() if not reason)
+        unfinished = sorted(i for i, choice in self._choices.items() if not choice.reason)
         return f"choices {unfinished} got none"
 
     def completion(self, body: dict[str, Any], out: list[Event]) -> None:
         """Give the events of one whole ``chat.completion``."""
         self._envelope(dict(body), out)
         for choice in body["choices"]:
-            if not isinstance(choice, dict):
-                continue
-            rest = dict(choice)
-            message = rest.pop("message", None) or {}
-            index = self._index(rest)
-            self._reasons.setdefault(index, None)
-            self._error_finish(rest)
-            message = dict(message) if isinstance(message, dict) else {"content": message}
-            out.extend(odd_content(index, message))
-            self._delta(message, index, out)
-            self._finish(rest, index, out)
+            if isinstance(choice, dict):
+                rest = dict(choice)
+                self._choice(rest).complete(rest, out)
 
     def _whole(self, frame: Frame) -> Sequence[Event]:
         try:
@@ -247,7 +227,8 @@ class OpenAIChatDecoder:
             return
         for choice in choices or ():
             if type(choice) is dict:
-                self._choice(choice, out)
+                self._answered = True
+                self._choice(choice).read(choice, out)
         if usage and type(usage) is dict:
             self._usage_alone = self._usage_alone or not choices
             out.append(UsageReported(usage_of(usage), usage))
@@ -295,99 +276,13 @@ class OpenAIChatDecoder:
             self._usage_alone = self._usage_alone or not begins
             out.append(UsageReported(usage_of(inner), inner))
 
-    def _choice(self, choice: dict[str, Any], out: list[Event]) -> None:
-        self._answered = True
+    def _choice(self, choice: dict[str, Any]) -> ChoiceDecoder:
+        """Give who reads *choice*, and take its index off it."""
         index = self._index(choice)
-        if index not in self._reasons:
-            self._reasons[index] = None
-        delta = choice.pop("delta", None)
-        if type(delta) is dict:
-            choice.pop("message", None)  # cumulative twins of the delta (Perplexity,
-            choice.pop("text", None)  # Writer; Together)
-            text = delta.get("content")
-            if len(delta) == 1 and type(text) is str:
-                if text:
-                    out.extend(self._echoes.tell(text, index))
-            else:
-                self._delta(delta, index, out)
-        elif type(message := choice.pop("message", None)) is dict:
-            self._delta(dict(message), index, out)
-        reason = choice.get("finish_reason")
-        if reason:
-            self._error_finish(choice)
-            self._finish(choice, index, out)
-        elif choice and choice != self._plain.get(index):
-            self._beside(choice, index, out)
-
-    def _delta(self, delta: dict[str, Any], index: int, out: list[Event]) -> None:
-        """Read a delta or a message; it is ours to take apart. Reasoning comes before text."""
-        content = delta.pop("content", None)
-        role = delta.pop("role", None)
-        out.extend(reasoning_of(delta, index))
-        if type(content) is str:
-            if content:
-                out.extend(self._echoes.tell(content, index))
-        elif type(content) is list:
-            out.extend(parts_of(content, index))
-        if delta.get("refusal"):
-            out.append(RefusalDelta(str(delta.pop("refusal")), index))
-        if role and role != "assistant":
-            delta["role"] = role
-        self._tools(delta, index, out)
-        if type(delta.get("annotations")) is list:
-            out.extend(Citation(c, index) for c in delta.pop("annotations"))
-        extra = {k: v for k, v in delta.items() if v not in (None, "") or self._is_news(index, k)}
-        if extra:
-            out.append(Metadata(index, extra, message=True))
-
-    def _tools(self, delta: dict[str, Any], index: int, out: list[Event]) -> None:
-        pieces = delta.pop("tool_calls", None)
-        if not pieces:
-            return
-        tracker = self._calls.get(index)
-        if tracker is None:
-            tracker = self._calls[index] = CallTracker(index)
-        for piece in pieces if type(pieces) is list else (pieces,):
-            if type(piece) is dict:
-                out.extend(tracker.feed(piece))
-
-    def _finish(self, choice: dict[str, Any], index: int, out: list[Event]) -> None:
-        reason = choice.pop("finish_reason", None)
-        if reason:
-            out.extend(self._echoes.release(index))
-            word, before = str(reason), self._reasons[index]
-            if before is None or (word != before and word in _FINAL):
-                self._reasons[index] = word
-                out.append(Finished(index, word, choice or None))
-                return
-        if choice:
-            out.append(Metadata(index, choice))
-
-    def _beside(self, choice: dict[str, Any], index: int, out: list[Event]) -> None:
-        """Tell of a choice's fields beside its delta; all null is told once."""
-        if not any(value for value in choice.values()):
-            self._plain[index] = choice
-        extra = {k: v for k, v in choice.items() if k != "finish_reason"}
-        if extra:
-            out.append(Metadata(index, extra))
-
-    def _error_finish(self, choice: dict[str, Any]) -> None:
-        reason = choice.get("finish_reason")
-        if reason in ERROR_FINISHES:
-            raise (
-                find_error(choice)
-                or self._echoes.error()
-                or InBandError(
-                    f"the provider ended the answer with finish_reason {reason!r}",
-                    provider_code=str(reason),
-                )
-            )
-
-    def _is_news(self, index: int, key: str) -> bool:
-        """Whether this null field of the message was not told of before."""
-        told = (index, key) in self._message_nulls
-        self._message_nulls |= {(index, key)}
-        return not told
+        decoder = self._choices.get(index)
+        if decoder is None:
+            decoder = self._choices[index] = ChoiceDecoder(index)
+        return decoder
 
     @staticmethod
     def _index(choice: dict[str, Any]) -> int:
@@ -400,12 +295,6 @@ class OpenAIChatDecoder:
 
 def _is_single(choices: Any) -> TypeGuard[list[dict[str, Any]]]:
     return type(choices) is list and len(choices) == 1 and type(choices[0]) is dict
-
-
-def _then(events: list[Event], error: Exception) -> Iterator[Event]:
-    """Give what a frame held before its error, and then the error."""
-    yield from events
-    raise error
 
 
 def _nested_usage(envelope: dict[str, Any]) -> Any:
