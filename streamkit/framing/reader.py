@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -92,11 +92,12 @@ class _Intake:
     """
 
     body: AsyncIterator[bytes]
-    emit: Emit
+    emit: Any
     max_frame_bytes: int
     max_response_bytes: int
     on_bytes: Callable[[], None] | None
-    _hand_over: Callable[[list[Frame]], After] | None = attrs.field(init=False)
+    _eager: bool = attrs.field(init=False)
+    """Whether it is handed over right before a wait."""
     _batch: list[Frame] = attrs.field(factory=list, init=False)
     _total: int = attrs.field(default=0, init=False)
     _waited: bool = attrs.field(default=False, init=False)
@@ -104,12 +105,11 @@ class _Intake:
     """What must be awaited before the next chunk is looked at."""
 
     def __attrs_post_init__(self) -> None:
-        self._hand_over = getattr(self.emit, "nowait", None)
+        self._eager = hasattr(self.emit, "nowait")
 
     async def read(self, content_type: str) -> Ended:
         """Read to the end of the body."""
-        most = 1 if self._hand_over is None else BATCH
-        take = self._take
+        most = BATCH if self._eager else 1
         try:
             framer = await self._look(content_type)
             if len(self._batch) >= most:
@@ -117,7 +117,7 @@ class _Intake:
             async for chunk in self.body:
                 if self._waited:
                     await self._came()
-                take(framer, chunk)
+                self._take(framer, chunk)
                 del chunk  # it may be long until the next
                 if len(self._batch) >= most:
                     await self._flush()
@@ -132,10 +132,10 @@ class _Intake:
     def before_waiting(self) -> None:
         """Hand over what has gathered: the next read waits."""
         self._waited = True
-        if self._batch and self._hand_over is not None:
+        if self._batch and self._eager:
             batch, self._batch = self._batch, []
             try:
-                self._after = self._hand_over(batch)
+                self._after = self.emit.nowait(batch)
             except BaseException as error:  # noqa: BLE001 (the read is under way: raised behind it)
                 self._after = partial(_raise, error)
 

@@ -32,14 +32,13 @@ class Attempt:
     delivery: Delivery
     _line: Line | None = attrs.field(default=None, init=False)
     _marks: Marks = attrs.field(init=False)
-    _watched: Watched = attrs.field(init=False)
+    _watched: Watched | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         timeline = self.timeline
         self._marks = Marks(
             timeline.started, self.clock.now(), self.source.buffered, gaps=timeline.gaps
         )
-        self._watched = Watched(self._marks, self._expire)
 
     async def run(self, pipeline: Pipeline) -> Response:
         """
@@ -54,7 +53,7 @@ class Attempt:
         line = self._line = pipeline.line(
             marks=self._marks, clock=self.clock, poke=self._poke, delivery=self.delivery
         )
-        self.watch.add(self._watched)
+        self._watched = self.watch.add(self._marks, self._expire)
         try:
             await line.drive(self.source, self.request, self._taps())
             return line.verdict()
@@ -75,7 +74,8 @@ class Attempt:
         return self._line is not None and self._line.tools_ran
 
     def _poke(self) -> None:
-        self.watch.poke(self._watched)
+        if self._watched is not None:
+            self._watched = self.watch.poke(self._watched)
 
     def _expire(self, ran_out: Expired) -> None:
         """Break the reading off; evidence of a whole answer pardons what is told of it."""

@@ -17,28 +17,21 @@ from ..policy import Expired, Marks, expired, next_deadline
 
 __all__ = ["Watch", "Watched"]
 
+_NOBODYS: Final = Marks(inf, inf)
 _LITTER: Final = 64
-"""Dates of nobody that are kept whatever the rest is (a count)."""
-
-
-@attrs.define(eq=False)
-class Watched:
-    """An attempt under watch."""
-
-    marks: Marks
-    expire: Callable[[Expired], None]
-    """Called once per clock that ran out."""
-    date: _Date | None = attrs.field(default=None, init=False)
-    """When it is looked at next."""
+"""Entries of nobody that are kept whatever the rest is (a count)."""
 
 
 @attrs.define(order=True)
-class _Date:
-    """When to look, and at whom: nobody, where that one has ended, or is due before."""
+class Watched:
+    """An attempt under watch."""
 
     due: float
-    number: int
-    watched: Watched | None = attrs.field(eq=False)
+    """When it is looked at next, at the latest (seconds of the clock)."""
+    _number: int
+    marks: Marks = attrs.field(eq=False)
+    expire: Callable[[Expired], None] | None = attrs.field(eq=False)
+    """Called once per clock that ran out; None where nobody is watched here any more."""
 
 
 @attrs.define(eq=False)
@@ -53,61 +46,61 @@ class Watch:
 
     limits: Limits
     clock: Clock
-    _dates: list[_Date] = attrs.field(factory=list, init=False)
+    _watched: list[Watched] = attrs.field(factory=list, init=False)
     """A heap, the next first."""
     _living: int = attrs.field(default=0, init=False)
-    """How many of them are somebody's (a count)."""
+    """How many of them are somebody (a count)."""
     _number: Callable[[], int] = attrs.field(factory=lambda: count().__next__, init=False)
     _poked: anyio.Event = attrs.field(factory=anyio.Event, init=False)
 
-    def add(self, watched: Watched) -> None:
-        """Begin to watch."""
-        self.poke(watched)
+    def add(self, marks: Marks, expire: Callable[[Expired], None]) -> Watched:
+        """Begin to watch; give what `poke` and `remove` want."""
+        watched = Watched(next_deadline(marks, self.limits), self._number(), marks, expire)
+        self._living += 1
+        heappush(self._watched, watched)
+        if self._watched[0] is watched:
+            self._poked.set()
+        return watched
 
     def remove(self, watched: Watched) -> None:
         """Stop watching."""
         self._forget(watched)
-        if len(self._dates) > 2 * self._living + _LITTER:
-            self._dates = [date for date in self._dates if date.watched is not None]
-            heapify(self._dates)
+        if len(self._watched) > 2 * self._living + _LITTER:
+            self._watched = [each for each in self._watched if each.expire is not None]
+            heapify(self._watched)
 
-    def poke(self, watched: Watched) -> None:
-        """Look again where a deadline came nearer than the one known of."""
-        due = next_deadline(watched.marks, self.limits)
-        if watched.date is None or due < watched.date.due:
-            self._forget(watched)
-            self._note(watched, due)
-            if self._dates[0].watched is watched:
-                self._poked.set()
+    def poke(self, watched: Watched) -> Watched:
+        """Look again where its deadline came nearer; give what stands for it from now on."""
+        marks, expire = watched.marks, watched.expire
+        if expire is None or next_deadline(marks, self.limits) >= watched.due:
+            return watched
+        self._forget(watched)
+        return self.add(marks, expire)
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             self._poked = anyio.Event()
             self._expire(self.clock.now())
-            await self.clock.wait(self._poked, self._dates[0].due if self._dates else inf)
-
-    def _note(self, watched: Watched, due: float) -> None:
-        watched.date = _Date(due, self._number(), watched)
-        self._living += 1
-        heappush(self._dates, watched.date)
+            await self.clock.wait(self._poked, self._watched[0].due if self._watched else inf)
 
     def _forget(self, watched: Watched) -> None:
-        if watched.date is not None:
-            watched.date.watched, watched.date = None, None
+        if watched.expire is not None:
+            watched.marks, watched.expire = _NOBODYS, None
             self._living -= 1
 
     def _expire(self, now: float) -> None:
         """Expire what is due, and note when to look again."""
-        while self._dates and self._dates[0].due <= now:
-            watched = heappop(self._dates).watched
-            if watched is None:
+        while self._watched and self._watched[0].due <= now:
+            watched = heappop(self._watched)
+            if watched.expire is None:
                 continue
-            self._forget(watched)
             ran_out = expired(watched.marks, self.limits, now)
             if ran_out is not None:
                 watched.expire(ran_out)
                 if ran_out.ends_attempt:
+                    self._forget(watched)
                     continue
                 watched.marks.over = True
-            self._note(watched, next_deadline(watched.marks, self.limits))
+            watched.due = next_deadline(watched.marks, self.limits)
+            heappush(self._watched, watched)

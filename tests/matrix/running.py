@@ -21,7 +21,6 @@ from streamkit.supervisor.attempt import Attempt
 from streamkit.supervisor.course import Course
 from streamkit.supervisor.delivery import Delivery
 from streamkit.supervisor.run import Run, RunScope
-from streamkit.supervisor.watch import Watched
 from streamkit.testing import FaultProvider, Recorded
 
 from .answers import Truth
@@ -35,7 +34,7 @@ __all__ = ["SOON", "Finding", "run", "run_all"]
 
 SOON: Final = 20.0
 """How long a case may take (seconds). Silences cost none: see `SilenceClock`."""
-_LIVING: Final = (Run, RunScope, Attempt, Course, Delivery, Line, Cursor, Watched)
+_LIVING: Final = (Run, RunScope, Attempt, Course, Delivery, Line, Cursor)
 """What lives no longer than its run."""
 _KINDS: Final = {
     ResponseCompleted: "completed",

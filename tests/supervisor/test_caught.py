@@ -17,7 +17,7 @@ from streamkit.events import (
     TextDelta,
 )
 from streamkit.logs import Block, MemoryLog
-from streamkit.supervisor.watch import Watched
+from streamkit.policy import Marks
 from streamkit.testing import Drop, FaultProvider, Hold, Reply, Until, answers
 
 from .clocks import HandClock
@@ -240,11 +240,11 @@ async def test_a_stage_that_hangs_behind_the_finish_reason_ends_with_the_total()
 async def test_an_attempt_that_ended_is_watched_no_longer():
     """Else each would be kept until Limits.total is over."""
     gc.collect()
-    before = {id(each) for each in gc.get_objects() if type(each) is Watched}
+    before = {id(each) for each in gc.get_objects() if type(each) is Marks}
     async with FaultProvider(stream=Reply(*HELLO)) as provider:
         async with streamkit.Client(base_url=provider.url) as client:
             await client.complete(BODY)
             gc.collect()
-            watched = [each for each in gc.get_objects() if type(each) is Watched]
+            watched = [each for each in gc.get_objects() if type(each) is Marks]
 
     assert [] == [each for each in watched if id(each) not in before]

@@ -1,7 +1,5 @@
 """One task keeps the deadlines of all attempts, on a clock that is injected."""
 
-import gc
-
 import anyio
 import pytest
 
@@ -9,7 +7,7 @@ import streamkit
 from streamkit import Limits
 from streamkit.events import TextDelta
 from streamkit.policy import Expired, Marks, next_deadline
-from streamkit.supervisor.watch import Watch, Watched
+from streamkit.supervisor.watch import Watch
 from streamkit.testing import FaultProvider, Hold, Reply, answers
 
 from .clocks import HandClock
@@ -34,8 +32,7 @@ async def test_an_attempt_expires_when_its_clock_runs_out():
     clock, ran_out, expired = HandClock(), anyio.Event(), []
     async with anyio.create_task_group() as tasks:
         watch = await watching(tasks, clock)
-        watched = Watched(Marks(0, 0), lambda cause: (expired.append(cause), ran_out.set()))
-        watch.add(watched)
+        watch.add(Marks(0, 0), lambda cause: (expired.append(cause), ran_out.set()))
         await clock.waited(2)
         clock.move(9.9)
         assert [] == expired
@@ -52,8 +49,7 @@ async def test_progress_puts_the_deadline_off():
     marks = Marks(0, 0)
     async with anyio.create_task_group() as tasks:
         watch = await watching(tasks, clock)
-        watched = Watched(marks, lambda cause: (expired.append(cause), ran_out.set()))
-        watch.add(watched)
+        watched = watch.add(marks, lambda cause: (expired.append(cause), ran_out.set()))
         await clock.waited(2)
         marks.byte, marks.first_progress, marks.progress = 8, 8, 8
         watch.poke(watched)
@@ -72,8 +68,7 @@ async def test_a_removed_attempt_never_expires():
     clock, expired = HandClock(), []
     async with anyio.create_task_group() as tasks:
         watch = await watching(tasks, clock)
-        watched = Watched(Marks(0, 0), expired.append)
-        watch.add(watched)
+        watched = watch.add(Marks(0, 0), expired.append)
         watch.remove(watched)
         clock.move(1000)
         await anyio.lowlevel.checkpoint()
@@ -96,7 +91,7 @@ async def test_a_silence_costs_the_same_beside_many(monkeypatch):
         watch = await watching(tasks, clock)
         for number in range(many):
             clock.time = number / many
-            watch.add(Watched(Marks(0, clock.now()), expired.append))
+            watch.add(Marks(0, clock.now()), expired.append)
         assert many == len(looks)
         for number in range(many):
             await clock.waited(2 + number)
@@ -112,19 +107,14 @@ async def test_who_is_gone_leaves_nothing_behind():
     """However many were watched, and however long their deadlines are."""
     clock = HandClock()
     watch = Watch(LIMITS, clock)
-    standing = Watched(Marks(0, 0), [].append)
-    watch.add(standing)
+    standing = watch.add(Marks(0, 0), [].append)
     for number in range(1000):
-        watched = Watched(Marks(0, number), [].append)
-        watch.add(watched)
+        watched = watch.add(Marks(0, number), [].append)
         watched.marks.byte = watched.marks.progress = watched.marks.finished = number
-        watch.poke(watched)
-        watch.remove(watched)
-    del watched
-    gc.collect()
+        watch.remove(watch.poke(watched))
 
-    assert len(watch._dates) < 100
-    assert [standing] == [each for each in gc.get_objects() if type(each) is Watched]
+    assert len(watch._watched) < 100
+    assert [standing] == [each for each in watch._watched if each.expire is not None]
 
 
 async def test_hours_pass_over_real_http_without_waiting():
