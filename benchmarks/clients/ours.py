@@ -47,8 +47,8 @@ def _client(make=http_client, wire="openai", **options):
     async def client_of(root):
         async with opened(root, make, **options) as client:
 
-            async def read(script, seen):
-                return await read_events(client, script, seen, wire)
+            def read(script, seen):
+                return read_events(client, script, seen, wire)
 
             yield read
 

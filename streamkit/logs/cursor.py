@@ -69,7 +69,7 @@ class Cursor:
     _lost: bool = attrs.field(default=False, init=False)
     _moved: bool = attrs.field(default=False, init=False)
     """Whether the log woke it."""
-    _wake: Bell | None = attrs.field(default=None, init=False)
+    _waker: Bell | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._window = self.policy.window
@@ -98,9 +98,14 @@ class Cursor:
                 self._position = self._given = self._position + 1
                 event = events[at]
                 return TextDelta(event) if isinstance(event, str) else event
-            if at < len(events) or log.ended:
+            if at < len(events) or log.ended or self.heartbeat is not None:
                 break
-            if await self._wait():
+            waker = self._arm()
+            try:
+                await waker.wait()
+            finally:
+                nudged = self._disarm()
+            if nudged:
                 return _HEARTBEAT
         event = await self._next()
         backed_up = self._ready or self._backlog is not None
@@ -162,14 +167,14 @@ class Cursor:
     def nudge(self) -> None:
         """Have the reader that waits, or waits next, given a `Heartbeat` at once."""
         self._nudged = True
-        if self._wake is not None:
-            self._wake.set()
+        if self._waker is not None:
+            self._waker.set()
 
     def wake(self) -> None:
         """Have the reader that waits look again: the log moved."""
         self._moved = True
-        if self._wake is not None:
-            self._wake.set()
+        if self._waker is not None:
+            self._waker.set()
 
     @property
     def patience(self) -> float:
@@ -222,8 +227,8 @@ class Cursor:
         """Detach, as `aclose` does, where nothing can be awaited."""
         self._closed, self._plain, self._backlog = True, False, None
         self._log.detach(self)
-        if self._wake is not None:
-            self._wake.set()
+        if self._waker is not None:
+            self._waker.set()
 
     def _begin(self, after: str | None) -> None:
         """Have the answer so far told, behind a gap where it was told some of it."""
@@ -257,6 +262,16 @@ class Cursor:
 
     async def _wait(self) -> bool:
         """Wait, level with the newest event, for the log to move. Gives True for a heartbeat."""
+        waker = self._arm()
+        try:
+            with anyio.move_on_after(self.heartbeat) as scope:
+                await waker.wait()
+        finally:
+            nudged = self._disarm()
+        return nudged or scope.cancelled_caught
+
+    def _arm(self) -> Bell:
+        """Have what is given ring when the log moves, or at a nudge; `_disarm` follows."""
         if self._reading:
             raise MisuseError(
                 "expected one task to read a cursor at a time; two do; give each its own: "
@@ -264,19 +279,16 @@ class Cursor:
             )
         self._reading = self._caught_up = True
         self._moved = False
-        wake = self._wake = bell()
+        waker = self._waker = bell()
         self._log.wait_on(self)
-        try:
-            if self._nudged:
-                return True
-            if self.heartbeat is None:
-                await wake.wait()
-                return self._nudged
-            with anyio.move_on_after(self.heartbeat) as scope:
-                await wake.wait()
-            return self._nudged or scope.cancelled_caught
-        finally:
-            if not self._moved:
-                self._log.stop_waiting(self)
-            self._nudged = self._reading = False
-            self._wake = None
+        if self._nudged:
+            waker.set()
+        return waker
+
+    def _disarm(self) -> bool:
+        """Wait no more. Gives whether it was nudged."""
+        if not self._moved:
+            self._log.stop_waiting(self)
+        nudged, self._nudged = self._nudged, False
+        self._reading, self._waker = False, None
+        return nudged

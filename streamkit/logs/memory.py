@@ -45,7 +45,7 @@ class MemoryLog:
     """What is older; None before anything is."""
     _page: Page | None = attrs.field(default=None, init=False)
     """What readers that lag are told next; written only where there are any."""
-    _epochs: list[tuple[int, int]] = attrs.field(factory=list, init=False)
+    _epochs: Sequence[tuple[int, int]] = attrs.field(default=(), init=False)
     """For each epoch that wrote: the sequence number before its first event, and the epoch."""
     _epoch: int = attrs.field(default=0, init=False)
     _written: int = attrs.field(default=0, init=False)
@@ -77,7 +77,7 @@ class MemoryLog:
             return False
         if epoch != self._written:
             self._written = epoch
-            self._epochs.append((self.head, epoch))
+            self._epochs = (*self._epochs, (self.head, epoch))
         if self._packed < len(self.kept):
             self._pack()
         self.kept.extend(events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -52,7 +53,7 @@ class Course:
     ambit: Ambit
     delivery: Delivery
     timeline: Timeline
-    _attempts: list[Attempt] = attrs.field(factory=list, init=False)
+    _attempts: Sequence[Attempt] = attrs.field(default=(), init=False)
     _streamed: Exception | None = attrs.field(default=None, init=False)
     """What streaming failed with."""
     _plan: Plan = attrs.field(init=False)
@@ -142,7 +143,7 @@ class Course:
             ambit.watch,
             self.delivery,
         )
-        self._attempts.append(attempt)
+        self._attempts = (*self._attempts, attempt)
         return attempt
 
     def _next(self, error: Exception, source: Source) -> Next:

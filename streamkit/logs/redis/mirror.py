@@ -119,7 +119,7 @@ class Mirror(MemoryLog):
         Readers are told of a gap, and all of it.
         """
         self.newest = f"{epoch}-{seq}"
-        self._epochs, self._page = [(0, epoch)], Page()
+        self._epochs, self._page = ((0, epoch),), Page()
         self._fold = Fold(forget_retracted=True)
         self._fold.absorb(told)
         self.kept, self.base, self._packed = [], seq, 0
