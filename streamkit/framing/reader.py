@@ -116,12 +116,15 @@ class _Intake:
                 await self._flush()
             async for chunk in self.body:
                 if self._waited:
-                    await self._came()
+                    self._came()
+                if self._after is not None:
+                    await self._settle(self._after)
                 self._take(framer, chunk)
                 del chunk  # it may be long until the next
                 if len(self._batch) >= most:
                     await self._flush()
-            await self._settle()
+            if self._after is not None:
+                await self._settle(self._after)
             self._end(framer)
         except Exception:  # the body's, too: it may break without a wait before it
             await self._flush()
@@ -183,18 +186,16 @@ class _Intake:
         if framer.fault is not None:
             raise framer.fault
 
-    async def _came(self) -> None:
+    def _came(self) -> None:
         """Tell that bytes came, for which it had to wait."""
         self._waited = False
         if self.on_bytes is not None:
             self.on_bytes()
-        await self._settle()
 
-    async def _settle(self) -> None:
+    async def _settle(self, after: Callable[[], Awaitable[None]]) -> None:
         """Wait for those who took what was handed over."""
-        if self._after is not None:
-            after, self._after = self._after, None
-            await after()
+        self._after = None
+        await after()
 
     async def _flush(self) -> None:
         """Emit what has gathered, if anything has."""

@@ -36,7 +36,7 @@ def bell() -> Bell:
     return _Future(asyncio.get_running_loop().create_future()) if on_asyncio else anyio.Event()
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Future:
     """An asyncio future that is set once, whatever became of it."""
 

@@ -113,7 +113,7 @@ class MemoryLog:
     @property
     def full(self) -> bool:
         """Whether the writer must wait for `room` before it reads on."""
-        return bool(self._cursors) and any(cursor.holds_up for cursor in self._cursors)
+        return self._blockable and any(cursor.holds_up for cursor in self._cursors)
 
     async def room(self) -> None:
         """Wait until no blocking subscriber lags, each for as long as its patience."""
