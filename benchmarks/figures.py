@@ -27,11 +27,18 @@ class Figure:
     """A median of several runs."""
 
     median: float
-    spread: float
-    """Between the quartiles, as a share of the median."""
+    low: float
+    """The lower quartile."""
+    high: float
+    """The upper one."""
     runs: int
     bar: float
     """The widest spread that is published."""
+
+    @property
+    def spread(self):
+        """Between the quartiles, as a share of the median."""
+        return (self.high - self.low) / abs(self.median) if self.median else 0.0
 
     @property
     def wide(self):
@@ -50,12 +57,10 @@ def figure(samples, metric="cpu"):
     made = [sample for sample in samples or () if sample is not None]
     if not made:
         return None
-    middle = statistics.median(made)
-    spread = 0.0
-    if len(made) > 1 and middle:
+    middle = low = high = statistics.median(made)
+    if len(made) > 1:
         low, _, high = statistics.quantiles(made, n=4, method="inclusive")
-        spread = (high - low) / abs(middle)
-    return Figure(middle, spread, len(made), WIDE[metric])
+    return Figure(middle, low, high, len(made), WIDE[metric])
 
 
 def ratio(samples, base, metric="cpu"):

@@ -34,6 +34,7 @@ _PALETTE = {
     "raw httpx": FLOOR,
     "raw aiohttp": "#b8c0c8",
     "httpx-sse + json": HAND,
+    "by hand, two tasks": "#a36f1e",
     "streamkit": OURS,
     "streamkit, httpx-aiohttp": "#52b788",
     "openai": "#7a5195",
@@ -51,7 +52,7 @@ def _color(name):
         return OURS
     if name.startswith("raw"):
         return FLOOR
-    return HAND if "json" in name else RIVAL
+    return HAND if "json" in name or name.startswith("by hand") else RIVAL
 
 
 def _plain(value, _position=None):

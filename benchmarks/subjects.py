@@ -53,6 +53,11 @@ CLIENTS = {
     "httpx-sse + json": Subject(
         "streamkit", "by_hand:httpx_sse_json", about="what one writes by hand"
     ),
+    "by hand, two tasks": Subject(
+        "streamkit",
+        "by_hand:two_tasks",
+        about="the same, read in a task of its own: an asyncio.Queue hands it over",
+    ),
     "streamkit": Subject(
         "streamkit", "ours:together", about="events to one reader, the answer accumulated"
     ),

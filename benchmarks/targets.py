@@ -102,6 +102,9 @@ def judged(results, *, fewest=FEWEST):
     """
     Judge every target that a run has figures for.
 
+    A ratio that spreads too wide to be published as a figure still decides a
+    target where both its quartiles lie on one side of the bar.
+
     Args:
         results: what each scenario came to, by key.
         fewest: runs a figure must have (a count).
@@ -122,7 +125,8 @@ def _verdict(target, results, fewest):
         missing = {**scenario["failed"], **other["failed"]}
         why = missing.get(target.subject) or missing.get(target.against) or "not selected"
         return Verdict(target, None, f"not measured: {why}")
-    if why := found.why_not(fewest):
+    straddles = found.low <= target.bar <= found.high
+    if (why := found.why_not(fewest)) and (straddles or found.runs < fewest):
         return Verdict(target, found, why)
     if target.load is not None:
         load = figure(mine["load"]).median

@@ -127,6 +127,16 @@ def test_a_target_is_held_missed_or_undecided():
     assert "undecided" == words(raw=EVEN, ours=WIDE)["burst, against raw httpx"]
 
 
+def test_a_wide_spread_decides_where_it_is_on_one_side_of_the_bar():
+    """However far apart the rounds are, half of them and more agree."""
+    far = [value * 5 for value in WIDE]
+    near = [value / 20 for value in WIDE]
+
+    assert "MISSED" == words(raw=EVEN, ours=far)["burst, against raw httpx"]
+    assert "held" == words(raw=EVEN, ours=near)["burst, against raw httpx"]
+    assert "undecided" == words(raw=EVEN[:6], ours=near[:6])["burst, against raw httpx"]
+
+
 def test_why_a_target_is_undecided_is_told():
     """A rival that could not be installed is no rival that lost."""
     lines = report.verdicts(results(raw=EVEN, ours=EVEN))

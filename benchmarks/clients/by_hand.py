@@ -1,5 +1,6 @@
 """Without a framework: the floor, and what one writes by hand."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -102,5 +103,25 @@ async def httpx_sse_json(root):
         async def read(script, seen):
             async for text in sse_deltas(http, root, script):
                 seen(text)
+
+        yield read
+
+
+@asynccontextmanager
+async def two_tasks(root):
+    """What one writes by hand where the answer must not depend on who reads it."""
+    async with http_client() as http:
+
+        async def ask(script, queue):
+            async for text in sse_deltas(http, root, script):
+                queue.put_nowait(text)
+            queue.put_nowait(None)
+
+        async def read(script, seen):
+            queue = asyncio.Queue()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(ask(script, queue))
+                while (text := await queue.get()) is not None:
+                    seen(text)
 
         yield read
