@@ -247,6 +247,7 @@ SMALL = {
 }
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("key", SMALL)
 def test_a_scenario_runs(key, monkeypatch):
     """Every subject is measured in a process of its own, and says what it was sent."""

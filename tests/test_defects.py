@@ -61,6 +61,7 @@ def test_there_are_fifteen_at_least_and_each_has_a_name():
     assert 15 <= len(set(names)) == len(names)
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("name", REALLY)
 def test_a_planted_defect_is_caught(name):
     """In a copy, in a process of its own, by a test that is named beside it."""
@@ -96,6 +97,7 @@ def test_text_that_is_not_there_once_is_no_place_to_plant(project, before, times
     assert f"it is there {times} times" in project.try_out(defect("x", before)).problem
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -130,6 +132,7 @@ def test_a_trial_ends_in_time(tmp_path):
     assert "its tests took longer than 0.5 s" == finding.problem
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize(
     ("after", "test", "expected"),
     [

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 MARKED = "tests/test_supervise_older_sdk.py"
 """One test, and it is marked."""
 PLAIN = "tests/test_surface.py"
-LINE = "left out: 1 test marked interop (Redis, Node, Chromium, uvloop); run with -m interop"
+NEEDS = "(Redis, Node, Chromium, uvloop, long ones)"
+LINE = f"left out: 1 test marked interop {NEEDS}; run with -m interop"
 
 
 def summary(*arguments):
@@ -27,12 +28,14 @@ def summary(*arguments):
     return [line for line in done.stdout.splitlines() if "left out" in line]
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_what_is_left_out_is_said_in_one_line(workers):
     """Once, with the count, whoever collected it."""
     assert [LINE] == summary(MARKED, PLAIN, *workers)
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("asked", [("-m", "interop", MARKED), (PLAIN,)])
 def test_nothing_is_said_where_nothing_is_left_out(asked):
     """Neither where the mark is asked for, nor where no test has it."""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -22,6 +24,7 @@ def soaked(*options):
     return done.returncode, done.stdout.splitlines()
 
 
+@pytest.mark.interop  # it takes long
 def test_a_short_soak_is_as_scripted_and_leaves_nothing():
     """Every run ends as its script says, and the last line gives the verdict."""
     code, lines = soaked("--runs", "200", "--concurrency", "20", "--seconds", "40")
@@ -33,6 +36,7 @@ def test_a_short_soak_is_as_scripted_and_leaves_nothing():
     assert 5 == len([line for line in lines if re.match(r" +\d+ runs +\d+ s +own", line)])
 
 
+@pytest.mark.interop  # it takes long
 def test_a_soak_stops_when_its_time_is_up():
     """It says how many runs there were, and judges those."""
     _, lines = soaked("--runs", "1000000", "--seconds", "1")

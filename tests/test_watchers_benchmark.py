@@ -17,6 +17,7 @@ def small(monkeypatch):
     monkeypatch.setattr(watchers, "EACH", 20)
 
 
+@pytest.mark.interop  # it takes long
 def test_it_measures_what_it_says(capsys, monkeypatch):
     """A bar that nothing can hold fails it; one that anything holds does not."""
     monkeypatch.setattr(shutil, "which", lambda _: None)
