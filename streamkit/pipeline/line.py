@@ -59,6 +59,8 @@ class Line:
     """Around all, where the end of the line is in another task than the source."""
     _cause: StreamkitError | None = attrs.field(default=None, init=False)
     """What it was broken off with."""
+    _fold: Folding | None = attrs.field(default=None, init=False)
+    """The first stage that folds."""
     _over: bool = attrs.field(default=False, init=False)
     _grace: float = attrs.field(default=0.0, init=False)
     """Seconds that a stage has for what it does behind the terminal."""
@@ -68,12 +70,11 @@ class Line:
         for _, stage in self.stages:
             if isinstance(stage, Folding):
                 stage.bind(self.dialect)
+                self._fold = self._fold or stage
 
     def partial(self) -> Response:
         """Give the answer as far as it came."""
-        folds = (stage for _, stage in self.stages if isinstance(stage, Folding))
-        fold = next(folds, None)
-        return fold.partial() if fold is not None else Response()
+        return self._fold.partial() if self._fold is not None else Response()
 
     @property
     def tools_ran(self) -> bool:
@@ -268,8 +269,7 @@ class Line:
 
     def _complete(self, last: Event) -> None:
         if isinstance(last, ResponseCompleted):
-            folds = any(isinstance(stage, Folding) for _, stage in self.stages)
-            if last.response is None and folds:
+            if last.response is None and self._fold is not None:
                 # What it would hold depends on how much of a read came with it.
                 self.broken = StageError(
                     "behind the accumulator",
