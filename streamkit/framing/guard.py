@@ -42,7 +42,7 @@ class Guard:
     """Whether anything came, fed or not: a byte order mark comes before all."""
     _frame: list[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the open one's lines
     _size: int = attrs.field(default=0, init=False)  # bytes in _frame
-    _line: list[bytes] | tuple[()] = attrs.field(default=(), init=False)  # the open one's parts
+    _line: bytes | bytearray = attrs.field(default=b"", init=False)  # the open one
     _length: int = attrs.field(default=0, init=False)  # bytes in _line
     _head: bytes = attrs.field(default=b"", init=False)  # the first, perhaps of a BOM
     _after_cr: bool = attrs.field(default=False, init=False)
@@ -110,15 +110,16 @@ class Guard:
     def _grow(self, part: bytes) -> bool:
         """Add to the open line; whether the frame is still within the bound."""
         if part:
-            self._line = self._line or []
-            self._line.append(part)
+            if type(self._line) is bytes and self._line:  # nearly all come in one part
+                self._line = bytearray(self._line)
+            self._line += part
             self._length += len(part)
         return self._size + self._length <= self.max_frame_bytes
 
     def _end_line(self, done: list[bytes]) -> None:
         """End the open line; a blank one ends the frame, whose lines go to *done*."""
-        line, length = b"".join(self._line), self._length
-        self._line, self._length = (), 0
+        line, length = bytes(self._line), self._length
+        self._line, self._length = b"", 0
         if not line:
             if self._frame:
                 done += (*self._frame, b"\n")

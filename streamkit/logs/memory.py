@@ -214,7 +214,8 @@ class MemoryLog:
         kept = self.kept
         for at in range(self._packed, len(kept)):
             event = kept[at]
-            if type(event) is TextDelta and event.choice == 0:
+            # A stage may have put anything where the text should be: that stays what it is.
+            if type(event) is TextDelta and event.choice == 0 and type(event.text) is str:
                 kept[at] = event.text
         self._packed = len(kept)
 

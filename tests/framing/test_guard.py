@@ -1,5 +1,7 @@
 """The guard around httpx-sse, on its own."""
 
+import tracemalloc
+
 import pytest
 
 from streamkit.framing import RESIDUE, Guard
@@ -108,6 +110,17 @@ def test_a_frame_is_bounded(cut, large):
     texts, guard = texts_of(cut(b"data: 1\n\n" + large), limit=10)
     assert "data: 1\n\n" == "".join(texts)
     assert not guard.fresh
+
+
+def test_a_line_in_very_many_parts_weighs_what_its_bytes_do():
+    """A provider that sends two bytes a read costs two bytes a read."""
+    guard = Guard(1 << 20)
+    tracemalloc.start()
+    for number in range(100_000):
+        guard.feed(b"%02d" % (number % 100))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 200_000 <= held < 400_000
 
 
 def test_a_frame_may_be_as_large_as_the_bound():

@@ -181,3 +181,14 @@ async def test_a_gap_tells_which_id_was_asked_for():
     """What follows a `Gap` is the answer so far, whole."""
     log, _ = filled(letters("abc"), [END])
     assert [Gap("9-9"), *letters("abc"), END] == await rest(log.subscribe(after="9-9"))
+
+
+async def test_text_that_is_none_stays_in_its_event():
+    """A stage may put anything there; who comes later is given an event all the same."""
+    log = MemoryLog("run")
+    epoch = log.begin()
+    odd = [TextDelta(None), TextDelta("a"), TextDelta("b", 1), TextDelta("c")]
+    for event in odd:
+        log.append(epoch, [event])
+    async with log.subscribe() as events:
+        assert odd == [await anext(events) for _ in odd]
