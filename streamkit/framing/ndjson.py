@@ -22,8 +22,7 @@ class Lines(Framer):
 
     max_frame_bytes: int
     """Bytes of one line, its end not counted."""
-    _parts: list[bytes] = attrs.field(factory=list, init=False)
-    _size: int = attrs.field(default=0, init=False)
+    _open: bytearray = attrs.field(factory=bytearray, init=False)
 
     def _cut(self, chunk: bytes) -> Iterator[Frame]:
         if b"\r" in chunk:
@@ -35,16 +34,13 @@ class Lines(Framer):
         self._hold(rest)
 
     def _hold(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > self.max_frame_bytes:
+        if len(self._open) + len(part) > self.max_frame_bytes:
             raise too_large("a line", self.max_frame_bytes)
-        if part:
-            self._parts.append(part)
+        self._open += part
 
     def _line(self, *, cut: bool) -> Iterator[Frame]:
-        line = b"".join(self._parts).strip()
-        self._parts.clear()
-        self._size = 0
+        line = bytes(self._open).strip()
+        self._open.clear()
         if line:
             yield Frame(line, cut=cut)
 

@@ -40,18 +40,16 @@ class WholeBody(Framer):
     max_frame_bytes: int
     """Bytes of one frame, where it turns out to have many."""
     residue: str = attrs.field(default="", init=False)
-    _parts: list[bytes] = attrs.field(factory=list, init=False)
-    _size: int = attrs.field(default=0, init=False)
+    _body: bytearray = attrs.field(factory=bytearray, init=False)
 
     def _cut(self, chunk: bytes) -> Iterator[Frame]:
-        self._size += len(chunk)
-        if self._size > self.max_response_bytes:
+        if len(self._body) + len(chunk) > self.max_response_bytes:
             raise response_too_large(self.max_response_bytes)
-        self._parts.append(chunk)
+        self._body += chunk
         return iter(())
 
     def _finish(self) -> Iterator[Frame]:
-        whole = b"".join(self._parts)
+        whole = bytes(self._body)
         body = whole.strip().removeprefix(BOM_UTF8).lstrip()
         if not body:
             return

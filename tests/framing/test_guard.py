@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from streamkit.framing import RESIDUE, Guard
+from streamkit.framing import RESIDUE, Guard, Lines, WholeBody
 
 from .bodies import bytewise
 
@@ -112,12 +112,15 @@ def test_a_frame_is_bounded(cut, large):
     assert not guard.fresh
 
 
-def test_a_line_in_very_many_parts_weighs_what_its_bytes_do():
+@pytest.mark.parametrize(
+    "make", [lambda: Guard(1 << 20), lambda: Lines(1 << 20), lambda: WholeBody(1 << 20, 1 << 20)]
+)
+def test_a_line_in_very_many_parts_weighs_what_its_bytes_do(make):
     """A provider that sends two bytes a read costs two bytes a read."""
-    guard = Guard(1 << 20)
+    framer = make()
     tracemalloc.start()
     for number in range(100_000):
-        guard.feed(b"%02d" % (number % 100))
+        framer.feed(b"%02d" % (number % 100))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 200_000 <= held < 400_000
