@@ -2,9 +2,9 @@
 Chunks to events.
 
 Three levels of a chunk may hold fields nobody modelled. On the hot path a
-chunk is compared with the one before, in two C calls, and taken apart only if
-more than its text differs: nearly every chunk is a known envelope around a
-new piece of text.
+chunk is compared with the one before, as it is written or in two C calls once
+it is parsed, and taken apart only if more than its text differs: nearly every
+chunk is a known envelope around a new piece of text.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ...framing import DONE, Frame, decode, decode_strictly, payloads
 from ...policy import Ruling, Seen, Verdict, judge
 from ..ending import raise_behind, truncated
 from ..in_band import find_error, not_json, residual_error
+from ..template import Template
 from .choice import ChoiceDecoder
 from .completion import usage_of
 
@@ -71,6 +72,10 @@ class OpenAIChatDecoder:
     _last_choice: dict[str, Any] = attrs.field(factory=dict, init=False)
     """Its choice, without the delta."""
     _last_index: int = attrs.field(default=0, init=False)
+    _template: Template | None = attrs.field(default=None, init=False)
+    """Its characters, but for the text."""
+    _parsed: int = attrs.field(default=0, init=False)
+    """How many chunks were like the one before, and had to be parsed to know it (a count)."""
     _known: dict[str, Any] = attrs.field(factory=dict, init=False)
     _choices: dict[int, ChoiceDecoder] = attrs.field(factory=dict, init=False)
     _content: bool = attrs.field(default=False, init=False)
@@ -105,20 +110,26 @@ class OpenAIChatDecoder:
 
     def feed(self, frame: Frame, /) -> Iterable[Event]:
         """Read the next frame."""
+        data = frame.data
+        # The hot path: one chunk, like the one before but for its text.
+        if self._template is not None and type(data) is str and (text := self._template.read(data)):
+            return (TextDelta(text, self._last_index),)
         if frame.whole:
             return self._whole(frame)
-        try:  # the hot path: one chunk, like the one before but for its text
-            value = decode_strictly(frame.data)
+        try:
+            value = decode_strictly(data)
         except (ValueError, RecursionError):
             if frame.event == "error":
-                raise InBandError(excerpt(frame.data)) from None
+                raise InBandError(excerpt(data)) from None
             return self._read(frame, payloads(frame))
-        if type(value) is dict and (text := self._alike(value)) is not None:
-            return (text,)
+        if type(value) is dict and (delta := self._alike(value)) is not None:
+            self._note(data)
+            return (delta,)
         return self._read(frame, (value,))
 
     def _read(self, frame: Frame, values: Iterable[Any]) -> Iterable[Event]:
         """Read the JSON values of a frame."""
+        self._template = None  # what is like one before this is news again
         out: list[Event] = []
         try:
             for value in values:
@@ -203,6 +214,12 @@ class OpenAIChatDecoder:
         if choices is not None:
             chunk["choices"] = choices
         return None
+
+    def _note(self, data: str | bytes) -> None:
+        """Make a template of what is alike, ever more rarely where it does not serve."""
+        self._parsed += 1
+        if type(data) is str and self._parsed & (self._parsed - 1) == 0:
+            self._template = Template.of(data, "choices", 0, "delta", "content")
 
     def _learn(self, chunk: dict[str, Any], name: str, out: list[Event]) -> None:
         """Read a chunk, and remember its shape where all it told is a piece of text."""
