@@ -13,13 +13,13 @@ __all__ = ["Bell", "bell"]
 
 
 class Bell(Protocol):
-    """Rings once, for one task."""
+    """Wakes one task, again and again."""
 
     def wait(self) -> Awaitable[object]:
-        """Wait until it rings."""
+        """Give what ends when it rings from now on."""
 
-    def set(self) -> None:
-        """Ring, again or not."""
+    def ring(self) -> None:
+        """Wake who waits, if anybody does."""
 
 
 def bell() -> Bell:
@@ -33,18 +33,36 @@ def bell() -> Bell:
         on_asyncio = asyncio.current_task() is not None
     except RuntimeError:  # no event loop of its
         on_asyncio = False
-    return _Future(asyncio.get_running_loop().create_future()) if on_asyncio else anyio.Event()
+    return _Futures(asyncio.get_running_loop()) if on_asyncio else _Events()
 
 
 @attrs.define(eq=False)
-class _Future:
-    """An asyncio future that is set once, whatever became of it."""
+class _Futures:
+    """A new future for each wait; it is set once, whatever became of it."""
 
-    future: asyncio.Future[None]
+    _loop: asyncio.AbstractEventLoop
+    _future: asyncio.Future[None] | None = attrs.field(default=None, init=False)
 
     def wait(self) -> Awaitable[object]:
-        return self.future
+        self._future = self._loop.create_future()
+        return self._future
 
-    def set(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
+    def ring(self) -> None:
+        future = self._future
+        if future is not None and not future.done():
+            future.set_result(None)
+
+
+@attrs.define(eq=False)
+class _Events:
+    """A new event for each wait."""
+
+    _event: anyio.Event | None = attrs.field(default=None, init=False)
+
+    def wait(self) -> Awaitable[object]:
+        self._event = anyio.Event()
+        return self._event.wait()
+
+    def ring(self) -> None:
+        if self._event is not None:
+            self._event.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -67,9 +68,8 @@ class Cursor:
     """Whether the log's next event is all that can come: no backlog, not closed, not blocking."""
     _closed: bool = attrs.field(default=False, init=False)
     _lost: bool = attrs.field(default=False, init=False)
-    _moved: bool = attrs.field(default=False, init=False)
-    """Whether the log woke it."""
-    _waker: Bell | None = attrs.field(default=None, init=False)
+    _bell: Bell | None = attrs.field(default=None, init=False)
+    """What it is woken by: rung by the log, which forgets it then, a nudge, or the close."""
 
     def __attrs_post_init__(self) -> None:
         self._window = self.policy.window
@@ -93,19 +93,23 @@ class Cursor:
         # The hot path: level with its policy, it takes the log's next event, or waits for it.
         log = self._log
         while self._plain:
-            events, at = log.kept, self._position - log.base
-            if at < len(events) <= at + self._window:
+            kept, at = log.kept, self._position - log.base
+            lag = len(kept) - at
+            if 0 < lag <= self._window:
                 self._position = self._given = self._position + 1
-                event = events[at]
+                event = kept[at]
                 return TextDelta(event) if isinstance(event, str) else event
-            if at < len(events) or log.ended or self.heartbeat is not None:
+            if lag or log.ended or self.heartbeat is not None:
                 break
-            waker = self._arm()
+            moved = self._arm()
             try:
-                await waker.wait()
-            finally:
-                nudged = self._disarm()
-            if nudged:
+                await moved
+            except BaseException:
+                self._disarm()
+                raise
+            self._reading = False
+            if self._nudged:
+                self._nudged = False
                 return _HEARTBEAT
         event = await self._next()
         backed_up = self._ready or self._backlog is not None
@@ -167,14 +171,7 @@ class Cursor:
     def nudge(self) -> None:
         """Have the reader that waits, or waits next, given a `Heartbeat` at once."""
         self._nudged = True
-        if self._waker is not None:
-            self._waker.set()
-
-    def wake(self) -> None:
-        """Have the reader that waits look again: the log moved."""
-        self._moved = True
-        if self._waker is not None:
-            self._waker.set()
+        self._ring()
 
     @property
     def patience(self) -> float:
@@ -227,8 +224,7 @@ class Cursor:
         """Detach, as `aclose` does, where nothing can be awaited."""
         self._closed, self._plain, self._backlog = True, False, None
         self._log.detach(self)
-        if self._waker is not None:
-            self._waker.set()
+        self._ring()
 
     def _begin(self, after: str | None) -> None:
         """Have the answer so far told, behind a gap where it was told some of it."""
@@ -262,33 +258,38 @@ class Cursor:
 
     async def _wait(self) -> bool:
         """Wait, level with the newest event, for the log to move. Gives True for a heartbeat."""
-        waker = self._arm()
+        moved = self._arm()
         try:
             with anyio.move_on_after(self.heartbeat) as scope:
-                await waker.wait()
+                await moved
         finally:
-            nudged = self._disarm()
+            self._disarm()
+        nudged, self._nudged = self._nudged, False
         return nudged or scope.cancelled_caught
 
-    def _arm(self) -> Bell:
-        """Have what is given ring when the log moves, or at a nudge; `_disarm` follows."""
+    def _arm(self) -> Awaitable[object]:
+        """Give what ends when the log moves, or at a nudge; `_disarm` where it does not."""
         if self._reading:
             raise MisuseError(
                 "expected one task to read a cursor at a time; two do; give each its own: "
                 "run.subscribe()"
             )
         self._reading = self._caught_up = True
-        self._moved = False
-        waker = self._waker = bell()
-        self._log.wait_on(self)
+        ringing = self._bell = self._bell or bell()
+        moved = ringing.wait()
+        self._log.wait_on(ringing)
         if self._nudged:
-            waker.set()
-        return waker
+            self._ring()
+        return moved
 
-    def _disarm(self) -> bool:
-        """Wait no more. Gives whether it was nudged."""
-        if not self._moved:
-            self._log.stop_waiting(self)
-        nudged, self._nudged = self._nudged, False
-        self._reading, self._waker = False, None
-        return nudged
+    def _disarm(self) -> None:
+        """Wait no more, rung or not."""
+        self._reading = False
+        if self._bell is not None:
+            self._log.stop_waiting(self._bell)
+
+    def _ring(self) -> None:
+        """Wake the reader, if it waits, where it is not the log that does."""
+        if self._bell is not None:
+            self._log.stop_waiting(self._bell)
+            self._bell.ring()

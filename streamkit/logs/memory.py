@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import attrs
@@ -15,9 +16,14 @@ from .fold import Fold, Kept, Page, told
 from .log import Owner
 from .policy import WINDOW, Block, Policy, as_policy
 
+if TYPE_CHECKING:
+    from .bell import Bell
+
 __all__ = ["MemoryLog"]
 
-_DIGITS = 20
+_LOOSE: Final = 8
+"""Events after which those that were appended before are packed (a count)."""
+_DIGITS: Final = 20
 """More than any sequence number has; an id may come from anywhere (a count)."""
 
 
@@ -40,30 +46,36 @@ class MemoryLog:
     base: int = attrs.field(default=0, init=False)
     """The sequence number of the newest event that is folded, so not *kept*; 0 while none is."""
     _packed: int = attrs.field(default=0, init=False)
-    """How many of *kept* are packed: all but those of the newest append (a count)."""
+    """How many of *kept* are packed: all but the newest (a count)."""
     _fold: Fold | None = attrs.field(default=None, init=False)
     """What is older; None before anything is."""
     _page: Page | None = attrs.field(default=None, init=False)
     """What readers that lag are told next; written only where there are any."""
     _epochs: Sequence[tuple[int, int]] = attrs.field(default=(), init=False)
-    """For each epoch that wrote: the sequence number before its first event, and the epoch."""
+    """For each epoch: the sequence number before its first event, and the epoch."""
     _epoch: int = attrs.field(default=0, init=False)
-    _written: int = attrs.field(default=0, init=False)
-    """The epoch of the newest event."""
     _cursors: list[Cursor] = attrs.field(factory=list, init=False)
-    _waiting: list[Cursor] = attrs.field(factory=list, init=False)
+    _waiting: list[Bell] = attrs.field(factory=list, init=False)
+    """The bells of readers that wait for the log to move."""
     _blockable: bool = attrs.field(default=False, init=False)
     """Whether any reader ever asked to hold the writer up."""
     _relief: anyio.Event | None = attrs.field(default=None, init=False)
-    _ended: bool = attrs.field(default=False, init=False)
+    ended: bool = attrs.field(default=False, init=False)
+    """Whether the terminal was appended. Written here alone."""
 
     def bind(self, owner: Owner) -> None:
         """Hear who writes it. Who reads it is in the same process, and asks them itself."""
 
     def begin(self) -> int:
         """Take a new epoch; appends of older epochs are refused from now on."""
-        self._epoch += 1
+        self.enter(self._epoch + 1)
         return self._epoch
+
+    def enter(self, epoch: int) -> None:
+        """Write on in *epoch*."""
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._epochs = (*self._epochs, (self.head, epoch))
 
     def append(self, epoch: int, events: Sequence[Event], /) -> bool:
         """
@@ -73,19 +85,17 @@ class MemoryLog:
             False where *epoch* is not the newest, or the log has ended:
             nothing was appended.
         """
-        if epoch != self._epoch or self._ended:
+        if epoch != self._epoch or self.ended:
             return False
-        if epoch != self._written:
-            self._written = epoch
-            self._epochs = (*self._epochs, (self.head, epoch))
-        if self._packed < len(self.kept):
+        kept = self.kept
+        if len(kept) >= self._packed + _LOOSE:
             self._pack()
-        self.kept.extend(events)
+        kept.extend(events)
         if events and events[-1].terminal:
-            self._ended = True
+            self.ended = True
         if self._waiting:
             self.wake()
-        if len(self.kept) > 2 * self.window:
+        if len(kept) > 2 * self.window:
             self._trim()
         return True
 
@@ -95,20 +105,15 @@ class MemoryLog:
 
         Does nothing where it ended before.
         """
-        if not self._ended:
+        if not self.ended:
             self.kept.append(terminal)
-            self._ended = True
+            self.ended = True
             self.wake()
 
     @property
     def head(self) -> int:
         """The sequence number of the newest event; 0 while there is none."""
         return self.base + len(self.kept)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the terminal was appended."""
-        return self._ended
 
     @property
     def full(self) -> bool:
@@ -184,19 +189,20 @@ class MemoryLog:
         known = 0 <= position <= self.head and self.id_of(position) == id_
         return position if known else None
 
-    def wait_on(self, cursor: Cursor) -> None:
-        """Wake *cursor* at the next append."""
-        self._waiting.append(cursor)
+    def wait_on(self, bell: Bell) -> None:
+        """Ring *bell* at the next append, once."""
+        self._waiting.append(bell)
 
-    def stop_waiting(self, cursor: Cursor) -> None:
-        """Forget one that waits and was not woken."""
-        self._waiting.remove(cursor)
+    def stop_waiting(self, bell: Bell) -> None:
+        """Forget one, rung or not."""
+        with suppress(ValueError):
+            self._waiting.remove(bell)
 
     def wake(self) -> None:
         """Wake every reader that waits."""
         waiting, self._waiting = self._waiting, []
-        for cursor in waiting:
-            cursor.wake()
+        for bell in waiting:
+            bell.ring()
 
     def relieve(self) -> None:
         """Let a held-up writer look again: a reader moved."""
@@ -212,11 +218,13 @@ class MemoryLog:
         its passes stops all of them for milliseconds.
         """
         kept = self.kept
-        for at in range(self._packed, len(kept)):
-            event = kept[at]
-            # A stage may have put anything where the text should be: that stays what it is.
-            if type(event) is TextDelta and event.choice == 0 and type(event.text) is str:
-                kept[at] = event.text
+        # A stage may have put anything where the text should be: that stays what it is.
+        kept[self._packed :] = [
+            event.text
+            if type(event) is TextDelta and event.choice == 0 and type(event.text) is str
+            else event
+            for event in islice(kept, self._packed, None)
+        ]
         self._packed = len(kept)
 
     def _trim(self) -> None:

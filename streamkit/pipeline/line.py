@@ -220,22 +220,17 @@ class Line:
     def _end(self, item: Item) -> Wait | None:
         """Take what comes out of the last stage."""
         try:
-            return self._take(item)
+            if type(item) is list:
+                self.delivery.deliver(item)
+                if item[-1].terminal:
+                    self._complete(item[-1])
+                    self._finish()
+                return self._wait_for_room if self.delivery.full else None
         except Over:
             raise
         except Exception as error:  # noqa: BLE001 (a log may be anyone's)
             self._break(error)
-
-    def _take(self, item: Item) -> Wait | None:
-        if type(item) is list:
-            self.delivery.deliver(item)
-            last = item[-1]
-            if last.terminal:
-                self._complete(last)
-                self._finish()
-            if self.delivery.full:
-                return self._wait_for_room
-        elif isinstance(item, Broken):
+        if isinstance(item, Broken):
             self.broken = item.error
             self._finish()
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
 import attrs
 
+from ..events import Event
 from .clock import Clock
 from .stage import Item, TimedTransform
 from .worker import Link, StageWorker, Worker
@@ -47,19 +48,25 @@ class Segment:
     """Raises `Over` when it needs no more."""
     _links: Sequence[Link] = attrs.field(default=(), init=False)
     """Before, between and behind the workers; opened when one is needed."""
+    _over: bool = attrs.field(default=False, init=False)
+    """Whether a stage has given the last it may."""
 
     async def push(self, item: Item) -> None:
         """Take *item* through every stage, and wait where what comes out must be waited for."""
-        for out in self._through(item):
-            wait = self.outlet(out)
+        out = self._through(item)
+        for each in (out,) if isinstance(out, list) else out:
+            wait = self.outlet(each)
             if wait is not None:
                 await wait()
 
     def push_nowait(self, item: Item) -> Wait | None:
         """Take *item* through every stage; give what is to be awaited, instead of awaiting it."""
+        out = self._through(item)
+        if isinstance(out, list):
+            return self.outlet(out)
         wait = None
-        for out in self._through(item):
-            wait = self.outlet(out) or wait
+        for each in out:
+            wait = self.outlet(each) or wait
         return wait
 
     async def pull(self, source: MemoryObjectReceiveStream[Item], clock: Clock) -> None:
@@ -95,20 +102,30 @@ class Segment:
             if wait is not None:
                 await wait()
 
-    def _through(self, item: Item) -> Iterable[Item]:
-        """Take *item* through every stage; give what comes out of the last."""
+    def _through(self, item: Item) -> list[Event] | Iterator[Item]:
+        """
+        Take *item* through every stage.
+
+        Returns:
+            The batch that came out of the last, which is the hot path, or an
+            iterator of all that comes out.
+        """
+        if self._over:
+            return iter(())
         if type(item) is not list:
             self._open()[0].sink.send_nowait(item)
             return self._out(1, 0)
         batch = item
-        for number, worker in enumerate(self.workers, 1):
-            if worker.over:
-                return ()
+        for worker in self.workers:
             out = worker.handle(batch)
+            if out is batch:
+                continue  # the stage passed it on, as it does nearly all
             if type(out) is not list or not out or worker.broken is not None or out[-1].terminal:
+                number = self.workers.index(worker) + 1
                 return self._out(worker.pass_on(out, self._open()[number]), number)
-            batch = out  # the hot path: a batch in, a batch out
-        return (batch,)
+            batch = out
+        self._over = batch is item and bool(self.workers) and item[-1].terminal
+        return batch
 
     def _out(self, items: int, number: int) -> Iterator[Item]:
         """Drive the stages behind link *number*, which holds so many; give what comes out."""
@@ -117,6 +134,7 @@ class Segment:
             self.workers[number:], pairwise(links[number:]), strict=True
         ):
             items = worker.step(items, before, after)
+        self._over = any(worker.over for worker in self.workers)
         for _ in range(items):
             yield links[-1].source.receive_nowait()
 

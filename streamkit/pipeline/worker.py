@@ -179,11 +179,12 @@ class ParserWorker(Worker):
                 feed = self.decoder.feed
                 try:
                     for frame in item:
-                        out.extend(feed(frame))
+                        out += feed(frame)
                         if out and out[-1].terminal:
                             break  # frames behind the end of the answer are no part of it
                 finally:
-                    self._stamp(out)
+                    if out:
+                        self._stamp(out)
             elif isinstance(item, Broken):
                 self._settle(out, item.error)
             elif isinstance(item, Ended):
@@ -195,15 +196,15 @@ class ParserWorker(Worker):
         return out
 
     def _stamp(self, out: list[Event]) -> None:
+        """Note when a delta came, or the finish reason."""
         marks = self.marks
-        for event in out:
-            if event.progress:
-                first = marks.progress is None
-                marks.progressed(self.now())
-                if first:
-                    self.poke()
-                break
-        if len(out) != 1 or not out[0].progress:
+        progress = out[-1].progress or any(event.progress for event in out)
+        if progress:
+            first = marks.progress is None
+            marks.progressed(self.now())
+            if first:
+                self.poke()
+        if not progress or len(out) > 1:
             self._stamp_finished(out)
 
     def _stamp_finished(self, out: list[Event]) -> None:

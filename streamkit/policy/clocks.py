@@ -76,12 +76,11 @@ class Marks:
 
     def progressed(self, now: float) -> None:
         """Note a delta. Behind a finish reason it says that this was not the end (quirk 102)."""
-        self.finished = None
-        if self.progress is not None:
-            self.gaps.add(now - self.progress)
-        self.progress = now
-        if self.first_progress is None:
+        before, self.progress, self.finished = self.progress, now, None
+        if before is None:
             self.first_progress = now
+        else:
+            self.gaps.add(now - before)
 
     @property
     def held(self) -> bool:

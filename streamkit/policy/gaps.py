@@ -24,17 +24,22 @@ class Gaps:
     """
 
     _kept: array[float] = attrs.field(factory=lambda: array("d"), init=False)
-    _every: int = attrs.field(default=1, init=False)
-    _seen: int = attrs.field(default=0, init=False)
+    _passed: int = attrs.field(default=0, init=False)
+    """How many came since the last that was kept (a count)."""
+    _between: int = attrs.field(default=0, init=False)
+    """How many are passed over between two that are kept (a count)."""
 
     def add(self, seconds: float) -> None:
         """Take one more."""
-        self._seen += 1
-        if self._seen % self._every == 0:
-            self._kept.append(seconds)
-            if len(self._kept) >= KEPT:
-                self._kept = self._kept[1::2]
-                self._every *= 2
+        if self._passed < self._between:
+            self._passed += 1
+            return
+        self._passed = 0
+        kept = self._kept
+        kept.append(seconds)
+        if len(kept) >= KEPT:
+            self._kept = kept[1::2]
+            self._between = 2 * self._between + 1
 
     def quantile(self, share: float) -> float | None:
         """

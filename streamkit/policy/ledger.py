@@ -43,6 +43,7 @@ class _Shown:
     """What of *pieces* was joined, so far."""
 
     def pack(self) -> None:
+        """Join the pieces, where they are many."""
         if len(self.pieces) >= _BLOCK:
             self._joined = (*self._joined, "".join(self.pieces))
             self.pieces.clear()
@@ -61,15 +62,18 @@ class Ledger:
 
     def record(self, events: Sequence[Event]) -> None:
         """Write down what is appended to the log."""
+        text = self._text
         for event in events:
-            if type(event) is TextDelta and event.choice == 0 and self._text is not None:
-                self._text.pieces.append(event.text)
+            if type(event) is TextDelta and event.choice == 0 and text is not None:
+                text.pieces.append(event.text)
             elif type(event) is Retracted:
                 self._forget(event)
+                text = self._text
             elif _is_content(event):
                 self._write(event)
-        for shown in self._shown.values():
-            shown.pack()
+                text = self._text
+        if text is not None and len(text.pieces) >= _BLOCK:
+            text.pack()
 
     def _write(self, event: ContentEvent) -> None:
         key = _key(event)
@@ -79,6 +83,7 @@ class Ledger:
         if _is_words(event):
             shown.sample = shown.sample or event
             shown.pieces.append(event.text)
+            shown.pack()
             if key == _TEXT:
                 self._text = shown
         elif event.channel != "tool_calls" or not shown.items:

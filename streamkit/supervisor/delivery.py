@@ -46,11 +46,13 @@ class Delivery:
     _calls: list[Event] = attrs.field(factory=list, init=False)
     _started: bool = attrs.field(default=False, init=False)
     _texted: bool = attrs.field(default=False, init=False)
+    _plain: bool = attrs.field(default=False, init=False)
+    """Whether a batch may be appended as it is."""
 
     def begin(self) -> None:
         """Begin an attempt: what an older one may still say is refused from now on."""
         self._epoch = self.log.begin()
-        self._held = []
+        self._held, self._plain = [], False
         self._calls.clear()
         self._comparison = self._ledger.compare() if self._ledger else None
 
@@ -72,8 +74,8 @@ class Delivery:
         if batch[-1].terminal:
             self._release(batch[:-1])
             self._complete()
-        elif self._held is None and self._comparison is None and self._texted:
-            # The hot path: nothing is held back, nothing compared, nothing new.
+        elif self._plain and ToolCallCompleted not in map(type, batch):
+            # The hot path: nothing is held back, nothing compared, text was shown before.
             if self.log.append(self._epoch, batch):
                 self._ledger.record(batch)
         else:
@@ -127,3 +129,4 @@ class Delivery:
         if not self._texted and any(type(event) is TextDelta for event in events):
             self._texted = True
             self.timeline.saw_text(self.clock.now())
+        self._plain = self._texted and self._held is None and self._comparison is None

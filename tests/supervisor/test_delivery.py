@@ -104,6 +104,18 @@ def test_completed_calls_wait_for_the_whole_answer():
     assert call == told(made.log)[-1]
 
 
+def test_completed_calls_wait_where_they_come_alone():
+    """A stage with a task of its own gives them before the terminal; it may still fail."""
+    made = delivery()
+    call = ToolCallCompleted(0, ToolCall("1", "look", "{}", valid=True))
+    made.deliver([TextDelta("x")])
+    made.deliver([TextDelta("y"), call])
+    assert [TextDelta("x"), TextDelta("y")] == told(made.log)
+
+    made.deliver([DONE])
+    assert call == told(made.log)[-1]
+
+
 def test_completed_calls_of_a_failed_attempt_are_never_told():
     """They belong to an answer that did not come to its end."""
     made = delivery()

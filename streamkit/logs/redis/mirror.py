@@ -107,7 +107,7 @@ class Mirror(MemoryLog):
                 continue
             if not together[0].taken_over and together[0].seq != self.head + 1:
                 return False
-            self._epoch = epoch
+            self.enter(epoch)
             self.append(epoch, [entry.event for entry in together])
             self.newest = together[-1].id
         return True
@@ -119,7 +119,7 @@ class Mirror(MemoryLog):
         Readers are told of a gap, and all of it.
         """
         self.newest = f"{epoch}-{seq}"
-        self._epochs, self._page = ((0, epoch),), Page()
+        self._epoch, self._epochs, self._page = epoch, ((0, epoch),), Page()
         self._fold = Fold(forget_retracted=True)
         self._fold.absorb(told)
         self.kept, self.base, self._packed = [], seq, 0
