@@ -230,7 +230,8 @@ class Answer:
     def add_text(self, event: TextDelta) -> None:
         """Fold in a piece of text: nearly every event is one."""
         self.content = True
-        self.choice(event.choice).text.append(event.text)
+        choice = self.choices.get(event.choice) or self.choice(event.choice)
+        choice.text.append(event.text)
 
 
 def _fold_started(answer: Answer, event: ResponseStarted) -> None:

@@ -116,7 +116,9 @@ class _Intake:
                 await self._flush()
             async for chunk in self.body:
                 if self._waited:
-                    self._came()
+                    self._waited = False
+                    if self.on_bytes is not None:
+                        self.on_bytes()
                 if self._after is not None:
                     await self._settle(self._after)
                 self._take(framer, chunk)
@@ -185,12 +187,6 @@ class _Intake:
         self._batch += framer.eof()
         if framer.fault is not None:
             raise framer.fault
-
-    def _came(self) -> None:
-        """Tell that bytes came, for which it had to wait."""
-        self._waited = False
-        if self.on_bytes is not None:
-            self.on_bytes()
 
     async def _settle(self, after: Callable[[], Awaitable[None]]) -> None:
         """Wait for those who took what was handed over."""

@@ -15,6 +15,7 @@ from streamkit.framing.guard import Guard
 __all__ = ["ServerSentEvents", "read_events"]
 
 _UNNAMED: Final = "message"  # WHATWG HTML 9.2.6
+_LEAST: Final = len(b"data: x\n\n")
 
 
 @attrs.define(eq=False)
@@ -46,7 +47,7 @@ class ServerSentEvents(Framer):
         """Take the next bytes and return the frames they complete (see `Framer.feed`)."""
         guard = self._guard
         if guard.fresh and len(chunk) <= self.max_frame_bytes:
-            frames = _plain(chunk)
+            frames = _one(chunk) or _plain(chunk)
             if frames is not None:
                 guard.begun = True
                 return frames
@@ -85,13 +86,20 @@ class _Text:
         yield self.text
 
 
+def _one(chunk: bytes) -> list[Frame] | None:
+    """Give the frame where *chunk* is nothing but one of a line of data, as nearly all are."""
+    length = len(chunk)
+    if chunk.find(b"\n") != length - 2 or b"\r" in chunk or length < _LEAST:
+        return None
+    if chunk.startswith(b"data: ") and chunk.endswith(b"\n"):
+        return [Frame(str(chunk[6:-2], "utf-8", "replace"))]
+    return None
+
+
 def _plain(chunk: bytes) -> list[Frame] | None:
     """Cut *chunk* where it is nothing but frames of a line of data, named or not."""
     if chunk[-2:] != b"\n\n" or b"\r" in chunk:
         return None
-    if chunk[:5] == b"data:" and chunk.find(b"\n") == len(chunk) - 2:  # nearly always
-        data = chunk[5:-2].decode("utf-8", "replace").removeprefix(" ")
-        return [Frame(data)] if data else []
     frames = []
     for block in chunk[:-2].split(b"\n\n"):
         event, line = _UNNAMED, block
