@@ -66,7 +66,7 @@ class OpenAIChatDecoder:
     """Chunks to events, for one attempt."""
 
     _head: dict[str, Any] | None = attrs.field(default=None, init=False)
-    """The envelope of the chunk before: what is equal to it tells nothing new."""
+    """The envelope of the chunk before, never changed: what is equal to it tells nothing new."""
     _last_head: dict[str, Any] | None = attrs.field(default=None, init=False)
     """The envelope of the last chunk that told a piece of text and nothing else."""
     _last_choice: dict[str, Any] = attrs.field(factory=dict, init=False)
@@ -77,6 +77,7 @@ class OpenAIChatDecoder:
     _parsed: int = attrs.field(default=0, init=False)
     """How many chunks were like the one before, and had to be parsed to know it (a count)."""
     _known: dict[str, Any] = attrs.field(factory=dict, init=False)
+    """The fields of all envelopes so far; never changed, but another."""
     _choices: dict[int, ChoiceDecoder] = attrs.field(factory=dict, init=False)
     _content: bool = attrs.field(default=False, init=False)
     _said: bool = attrs.field(default=False, init=False)
@@ -269,6 +270,8 @@ class OpenAIChatDecoder:
             if choices or self._started:  # else the next one, alike, may begin the answer
                 self._head = chunk
             self._envelope(dict(chunk), out, begins=bool(choices))
+            if self._known == self._head:
+                self._known = self._head  # one of the two is enough: neither is changed
         return True
 
     def _envelope(self, chunk: dict[str, Any], out: list[Event], *, begins: bool = True) -> None:
@@ -279,7 +282,8 @@ class OpenAIChatDecoder:
         for once in ("id", "model", "object", "created"):
             if self._known.get(once) and self._started:
                 new.pop(once, None)
-        self._known |= {k: v for k, v in new.items() if v is not None or k not in self._known}
+        known = {k: v for k, v in new.items() if v is not None or k not in self._known}
+        self._known = self._known | known
         if not self._started and begins:
             self._started = True
             extra = {k: v for k, v in new.items() if k not in ("id", "model")}
