@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 BODY = {"model": "demo-1", "messages": []}
 AT_ONCE = 120  # streams: more than the 100 connections that an HTTP client has left to itself
 PATIENCE = 5.0  # seconds: what has not come by then waits for something that will not come
+SOON = 0.05  # seconds: a connection that is not free is not waited for any longer
+EACH_LIBRARY = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 FRAMES = answers.text_stream("Hel", "lo")
 
 
@@ -35,7 +37,7 @@ async def test_a_client_of_streamkits_own_has_no_ceiling():
     assert AT_ONCE == provider.accepted
 
 
-@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@EACH_LIBRARY
 async def test_nor_has_a_healing_transport(library):
     """An SDK's own clients have room for a thousand: below them is no less."""
     all_are_here = anyio.Event()
@@ -58,3 +60,32 @@ async def test_nor_has_a_healing_transport(library):
             all_are_here.set()
 
     assert [200] * AT_ONCE == told
+
+
+@EACH_LIBRARY
+async def test_a_full_pool_is_said(library):
+    """Whose pool it is, how long it was waited for, and what to raise; both calls had to wait."""
+    done = anyio.Event()
+    one = library.Limits(max_connections=1)
+    reply = Reply(*FRAMES[:2], Until(done), *FRAMES[2:])
+    async with (
+        FaultProvider(stream=reply) as provider,
+        library.AsyncClient(base_url=provider.url, limits=one, timeout=None) as http,
+        streamkit.Client(http=http) as patient,
+        streamkit.Client(http=http, limits=streamkit.Limits(connect=SOON)) as hasty,
+    ):
+        first = patient.start(BODY)
+        await provider.arrival()
+        with pytest.raises(streamkit.Stalled) as raised:
+            await hasty.complete(BODY)
+        done.set()
+        response = await first.response()
+
+    error = raised.value
+    assert ("stalled", "connect", SOON) == (error.code, error.clock, error.seconds)
+    assert (
+        "the pool of the HTTP client had no connection free for longer than Limits.connect = "
+        "0.05 s; raise httpx.Limits(max_connections=...) of the client passed as http="
+    ) == str(error)
+    assert str(error) == str(error.__cause__)
+    assert ("Hello", False, 1) == (response.text, response.rerouted, len(provider.requests))

@@ -23,6 +23,15 @@ def _stalled(_said: str, connect: float) -> StreamkitError:
     return Stalled("connect", connect)
 
 
+def _pool_full(_said: str, connect: float) -> StreamkitError:
+    return Stalled(
+        "connect",
+        connect,
+        waited="the pool of the HTTP client had no connection free for",
+        remedy="raise httpx.Limits(max_connections=...) of the client passed as http=",
+    )
+
+
 def _malformed(said: str, _connect: float) -> StreamkitError:
     return MalformedStream(f"the body cannot be decoded: {said}")
 
@@ -33,7 +42,7 @@ def _misuse(said: str, _connect: float) -> StreamkitError:
 
 CLASSES: Final[dict[str, _Make]] = {
     "ConnectTimeout": _stalled,
-    "PoolTimeout": _stalled,
+    "PoolTimeout": _pool_full,
     "DecodingError": _malformed,
     "TransportError": _transport,
     "NetworkError": _transport,

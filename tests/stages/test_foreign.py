@@ -86,9 +86,18 @@ def test_a_stranger_of_a_known_name_is_a_stranger():
 
 def test_a_connect_timeout_names_the_clock():
     """Waiting for a connection, or for a place in the pool, is the clock ``connect``."""
-    mapped = map_foreign(httpx.PoolTimeout(""), 3.5)
+    for kind in (httpx.ConnectTimeout, httpx.PoolTimeout):
+        mapped = map_foreign(kind(""), 3.5)
+        assert ("connect", 3.5) == (mapped.clock, mapped.seconds)
 
-    assert ("connect", 3.5) == (mapped.clock, mapped.seconds)
+
+def test_a_full_pool_is_told_from_a_provider_that_is_not_there():
+    """What to raise is another limit, of another library."""
+    there, pool = (map_foreign(kind(""), 3.5) for kind in (httpx.ConnectTimeout, httpx.PoolTimeout))
+
+    assert "no connection could be had for longer than Limits.connect = 3.5 s" in str(there)
+    assert "httpx.Limits" not in str(there)
+    assert "raise httpx.Limits(max_connections=...) of the client passed as http=" in str(pool)
 
 
 def test_ours_pass_unchanged():
