@@ -102,7 +102,7 @@ async def test_without_a_limit_there_is_no_ceiling():
 
 
 async def test_a_full_pool_is_said():
-    """aiohttp has one clock for a place in its pool and for a connection: both are named."""
+    """Aiohttp has one clock for a place in its pool and for a connection: both are named."""
     async with (
         FaultProvider(stream=Reply(*FRAMES[:2], Hold())) as provider,
         over_aiohttp(connections=1) as http,
