@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
 BODY = {"model": "demo-1", "messages": []}
 AT_ONCE = 120  # streams: more than the 100 connections that an HTTP client has left to itself
-PATIENCE = 5.0  # seconds: what has not come by then waits for something that will not come
+PATIENCE = 10.0  # seconds: what has not come by then waits for something that will not come
 SOON = 0.05  # seconds: a connection that is not free is not waited for any longer
 EACH_LIBRARY = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 FRAMES = answers.text_stream("Hel", "lo")

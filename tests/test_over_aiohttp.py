@@ -25,7 +25,7 @@ pytestmark = [
 
 BODY = {"model": "demo-1", "messages": []}
 AT_ONCE = 120  # streams: more than the 100 connections that either library has left to itself
-PATIENCE = 5.0  # seconds: what has not come by then waits for something that will not come
+PATIENCE = 10.0  # seconds: what has not come by then waits for something that will not come
 SOON = 0.05  # seconds: a connection that is not free is not waited for any longer
 FRAMES = answers.text_stream("Hel", "lo")
 WHOLE = Reply(answers.completion("Hello"))
