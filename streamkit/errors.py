@@ -29,7 +29,7 @@ The message is for the developer: what was expected, what came (at most
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "EXCERPT",
@@ -247,6 +247,14 @@ class TransportError(ProviderError):
     code = "transport"
 
 
+_WAITED: Final = {
+    "connect": "no connection could be had for",
+    "total": "it all took",
+    "buffered_total": "it all took",
+}
+"""What takes longer than a clock allows, where that is not the provider's silence."""
+
+
 class Stalled(ProviderError):
     """
     A clock ran out.
@@ -258,16 +266,30 @@ class Stalled(ProviderError):
 
     code = "stalled"
 
-    def __init__(self, clock: str, seconds: float) -> None:
-        what = "it all took" if clock.endswith("total") else "the provider was silent for"
-        super().__init__(
-            f"{what} longer than Limits.{clock} = {seconds:g} s; raise it if that is not enough"
-        )
+    def __init__(
+        self,
+        clock: str,
+        seconds: float,
+        *,
+        waited: str | None = None,
+        remedy: str = "raise it if that is not enough",
+    ) -> None:
+        """
+        Say which clock ran out.
+
+        Args:
+            clock: the field of `streamkit.Limits`.
+            seconds: its setting.
+            waited: what took longer, up to that word; None says what the clock times.
+            remedy: what to do.
+        """
+        what = waited or _WAITED.get(clock, "the provider was silent for")
+        super().__init__(f"{what} longer than Limits.{clock} = {seconds:g} s; {remedy}")
         self.clock = clock
         self.seconds = seconds
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.clock, self.seconds)
+        return StreamkitError.__new__, (type(self), *self.args), self.__dict__
 
 
 class Rejected(ProviderError):

@@ -102,6 +102,22 @@ def test_a_stall_names_its_clock_and_what_to_do():
     assert "Limits.first_byte = 1.5 s" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Stalled("idle", 1), "the provider was silent for longer than Limits.idle = 1 s; raise it"),
+        (Stalled("connect", 1), "no connection could be had for longer than Limits.connect = 1 s"),
+        (Stalled("total", 1), "it all took longer than Limits.total = 1 s; raise it"),
+        (Stalled("connect", 1, waited="it slept", remedy="wake it"), "it slept longer than"),
+        (Stalled("connect", 1, waited="it slept", remedy="wake it"), "Limits.connect = 1 s; wake"),
+    ],
+)
+def test_a_stall_says_what_took_so_long(error, said):
+    """What a clock times, or what whoever waited knows better; a copy says the same."""
+    assert said in str(error)
+    assert str(error) == str(pickle.loads(pickle.dumps(error)))  # noqa: S301
+
+
 def test_a_stages_error_names_the_stage():
     """What went wrong, and where."""
     error = StageError("Suppressor", "raised KeyError")

@@ -15,6 +15,7 @@ from ..limits import Limits
 from ..pipeline import Pipeline
 from ..policy import Breaker, Irrevocable, OnRetract, ReroutePolicy
 from ..stages import Buffered, ChunkParser, Endpoint, EventFanout, Suppressor
+from ..stages.transport import pool_limits
 from ..supervisor import Supervisor
 from .face import module_of
 from .healing import Healing
@@ -48,7 +49,8 @@ class HealingTransport:
     error ends a stream that could not be made whole.
 
     Args:
-        inner: the transport that sends; None makes the client's own kind.
+        inner: the transport that sends; None makes the client's own kind, without a ceiling
+            of its own (`streamkit.stages.transport.pool_limits`).
         limits: see `streamkit.Limits`. The SDK's own timeouts hold for each call, too.
         reroute: see `streamkit.ReroutePolicy`.
         stages: as for `streamkit.Client`; none by default, so that nothing is changed.
@@ -76,7 +78,8 @@ class HealingTransport:
     async def handle_async_request(self, request: Any) -> Any:
         """Send one request; see httpx, `AsyncBaseTransport`."""
         if self.inner is None:
-            self.inner = module_of(request).AsyncHTTPTransport()
+            library = module_of(request)
+            self.inner = library.AsyncHTTPTransport(limits=pool_limits(library))
         seen = await recognise(request)
         if seen is None:
             return await self.inner.handle_async_request(request)

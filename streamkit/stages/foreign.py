@@ -9,7 +9,9 @@ from ..errors import MalformedStream, MisuseError, Stalled, StreamkitError, Tran
 
 __all__ = ["CLASSES", "ROOTS", "map_foreign"]
 
-ROOTS: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "anyio", "ssl"})
+ROOTS: Final = frozenset(
+    {"httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "aiohttp", "anyio", "ssl"}
+)
 """Modules whose exceptions are known by the names of their classes."""
 
 _Make = Callable[[str, float], StreamkitError]
@@ -23,6 +25,26 @@ def _stalled(_said: str, connect: float) -> StreamkitError:
     return Stalled("connect", connect)
 
 
+def _pool_full(_said: str, connect: float) -> StreamkitError:
+    return Stalled(
+        "connect",
+        connect,
+        waited="the pool of the HTTP client had no connection free for",
+        remedy="raise httpx.Limits(max_connections=...) of the client passed as http=",
+    )
+
+
+def _slow_or_full(_said: str, connect: float) -> StreamkitError:
+    """Aiohttp has one exception for both."""
+    return Stalled(
+        "connect",
+        connect,
+        waited="aiohttp had no connection, free or new, for",
+        remedy="raise it, or httpx.Limits(max_connections=...) of the client passed as http= "
+        "(0 is no limit)",
+    )
+
+
 def _malformed(said: str, _connect: float) -> StreamkitError:
     return MalformedStream(f"the body cannot be decoded: {said}")
 
@@ -33,7 +55,8 @@ def _misuse(said: str, _connect: float) -> StreamkitError:
 
 CLASSES: Final[dict[str, _Make]] = {
     "ConnectTimeout": _stalled,
-    "PoolTimeout": _stalled,
+    "PoolTimeout": _pool_full,
+    "ConnectionTimeoutError": _slow_or_full,
     "DecodingError": _malformed,
     "TransportError": _transport,
     "NetworkError": _transport,
@@ -51,6 +74,7 @@ CLASSES: Final[dict[str, _Make]] = {
     "ClosedResourceError": _transport,
     "EndOfStream": _transport,
     "BusyResourceError": _transport,
+    "ClientError": _transport,
     "SSLError": _transport,
     "OSError": _transport,
 }
@@ -72,6 +96,7 @@ def map_foreign(error: Exception, connect: float, secrets: tuple[str, ...] = ())
     """
     if isinstance(error, StreamkitError):
         return error
+    error = _meant(error)
     said = f"{type(error).__name__}: {excerpt(error, *secrets)}".rstrip(": ")
     root = type(error).__module__.partition(".")[0]
     known = root in ROOTS or isinstance(error, OSError)
@@ -80,3 +105,16 @@ def map_foreign(error: Exception, connect: float, secrets: tuple[str, ...] = ())
         if make is not None:
             return make(said, connect)
     return TransportError(f"the HTTP client raised {said}")
+
+
+def _meant(error: Exception) -> Exception:
+    """
+    Give what an exception is about: its cause, where it is named for what did not happen.
+
+    Whatever keeps aiohttp from connecting, a refusal at once too, is a
+    ``ConnectTimeout`` of httpx-aiohttp (0.2.0).
+    """
+    cause = error.__cause__
+    root = type(cause).__module__.partition(".")[0]
+    misnamed = type(error).__name__ == "ConnectTimeout" and root == "aiohttp"
+    return cause if misnamed and isinstance(cause, Exception) else error

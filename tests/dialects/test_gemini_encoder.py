@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 from google import genai
 from google.genai import errors, types
@@ -397,9 +398,10 @@ def sse(*events):
 
 async def asked(body, **settings):
     """The chunks that the client reads out of a stream of these bytes, and what was asked."""
-    async with FaultProvider(stream=Reply(body)) as provider:
+    async with FaultProvider(stream=Reply(body)) as provider, httpx.AsyncClient() as http:
         base = provider.url.removesuffix("/v1")
-        options = types.HttpOptions(base_url=base, api_version="v1")
+        # Else it takes aiohttp where that is installed, in a way that aiohttp warns of.
+        options = types.HttpOptions(base_url=base, api_version="v1", httpx_async_client=http)
         client = genai.Client(api_key="k", vertexai=False, http_options=options).aio
         chunks = []
         try:

@@ -2,6 +2,7 @@
 
 import ssl
 
+import aiohttp
 import anyio
 import httpcore
 import httpcore2
@@ -66,7 +67,7 @@ def test_every_exception_is_mapped(kind):
 @pytest.mark.parametrize("name", sorted(set(CLASSES) - {"SSLError", "OSError"}))
 def test_every_name_is_one_that_exists(name):
     """The table names no class that no library has."""
-    assert name in {kind.__name__ for kind in [*HTTP, *SOCKET]}
+    assert name in {kind.__name__ for kind in [*HTTP, *SOCKET, *exceptions_of(aiohttp)]}
 
 
 def test_a_subclass_is_what_its_ancestor_is():
@@ -86,9 +87,39 @@ def test_a_stranger_of_a_known_name_is_a_stranger():
 
 def test_a_connect_timeout_names_the_clock():
     """Waiting for a connection, or for a place in the pool, is the clock ``connect``."""
-    mapped = map_foreign(httpx.PoolTimeout(""), 3.5)
+    for kind in (httpx.ConnectTimeout, httpx.PoolTimeout):
+        mapped = map_foreign(kind(""), 3.5)
+        assert ("connect", 3.5) == (mapped.clock, mapped.seconds)
 
-    assert ("connect", 3.5) == (mapped.clock, mapped.seconds)
+
+def test_a_full_pool_is_told_from_a_provider_that_is_not_there():
+    """What to raise is another limit, of another library."""
+    there, pool = (map_foreign(kind(""), 3.5) for kind in (httpx.ConnectTimeout, httpx.PoolTimeout))
+
+    assert "no connection could be had for longer than Limits.connect = 3.5 s" in str(there)
+    assert "httpx.Limits" not in str(there)
+    assert "raise httpx.Limits(max_connections=...) of the client passed as http=" in str(pool)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (aiohttp.ConnectionTimeoutError("said"), Stalled),
+        (aiohttp.ClientOSError(111, "said"), TransportError),
+        (aiohttp.ServerDisconnectedError("said"), TransportError),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_kept_aiohttp_from_connecting_is_its_cause(cause, expected):
+    """httpx-aiohttp raises ``ConnectTimeout`` from each of them; httpcore's are what they say."""
+    error = httpx.ConnectTimeout("said")
+    error.__cause__ = cause
+
+    mapped = map_foreign(error, 3.0)
+    assert expected is type(mapped)
+    assert "aiohttp" in str(mapped) or type(cause).__name__ in str(mapped)
+    error.__cause__ = httpcore.ConnectTimeout("said")
+    assert Stalled is type(map_foreign(error, 3.0))
 
 
 def test_ours_pass_unchanged():
