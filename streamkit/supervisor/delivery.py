@@ -52,7 +52,8 @@ class Delivery:
     def begin(self) -> None:
         """Begin an attempt: what an older one may still say is refused from now on."""
         self._epoch = self.log.begin()
-        self._held, self._plain = [], False
+        self._held = []
+        self._plain = False
         self._calls.clear()
         self._comparison = self._ledger.compare() if self._ledger else None
 
