@@ -11,7 +11,7 @@ from ..errors import MisuseError
 from ..events import Event
 from ..logger import log
 from .recipe import is_async
-from .stage import EventReceiver, EventSender, Folding, TimedTransform
+from .stage import EventReceiver, EventSender, folds, is_timed
 
 __all__ = ["bypassing"]
 
@@ -27,14 +27,14 @@ def bypassing(name: str, stage: Any) -> Any:
     Raises:
         MisuseError: *stage* is the accumulator, which no answer can do without.
     """
-    if isinstance(stage, Folding):
+    if folds(stage):
         raise MisuseError(
             f"expected a stage that the answer can do without; got {name!r}, which makes the "
             "response; leave out on_error='bypass'"
         )
     if is_async(stage):
         return _BypassedAsync(name, stage)
-    if isinstance(stage, TimedTransform):
+    if is_timed(stage):
         return _BypassedTimed(name, stage)
     return _Bypassed(name, stage)
 

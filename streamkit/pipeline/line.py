@@ -18,7 +18,7 @@ from ..response import Response
 from .clock import Clock
 from .recipe import is_async
 from .segment import Over, Segment, Wait
-from .stage import Broken, Delivering, Folding, Item, Source, Taps, TimedTransform
+from .stage import Broken, Delivering, Folding, Item, Source, Taps, folds, is_timed
 from .tasked import TaskedStage
 from .worker import Link, ParserWorker, StageWorker, Worker, stage_error
 
@@ -68,7 +68,7 @@ class Line:
 
     def __attrs_post_init__(self) -> None:
         for _, stage in self.stages:
-            if isinstance(stage, Folding):
+            if folds(stage):
                 stage.bind(self.dialect)
                 self._fold = self._fold or stage
 
@@ -282,7 +282,7 @@ class Line:
         part.append(ParserWorker(self.dialect.decoder(), self.marks, self.clock.now, self.poke))
         for name, stage in self.stages:
             own = is_async(stage)
-            if part and (own or not self.fuse or isinstance(stage, TimedTransform)):
+            if part and (own or not self.fuse or is_timed(stage)):
                 yield part
                 part = []
             if own:

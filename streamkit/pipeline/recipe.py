@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, cast, get_args
 
 import attrs
@@ -93,9 +94,13 @@ def _name(entry: Any) -> str:
 
 def is_async(stage: Any) -> bool:
     """Whether *stage* is an `AsyncStage`."""
-    return inspect.iscoroutinefunction(stage) or inspect.iscoroutinefunction(
-        getattr(type(stage), "__call__", None)  # noqa: B004 (the method itself is asked about)
-    )
+    kind: type = type(stage)
+    return inspect.iscoroutinefunction(stage) or _is_called_async(kind)
+
+
+@lru_cache  # it is asked at each request
+def _is_called_async(kind: type) -> bool:
+    return inspect.iscoroutinefunction(getattr(kind, "__call__", None))  # noqa: B004 (the method)
 
 
 def _takes_nothing(entry: Any) -> bool:

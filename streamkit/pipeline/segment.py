@@ -11,7 +11,7 @@ import attrs
 
 from ..events import Event
 from .clock import Clock
-from .stage import Item, TimedTransform
+from .stage import Item, is_timed
 from .worker import Link, StageWorker, Worker
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Segment:
 
     def _timed(self) -> StageWorker | None:
         first = self.workers[0] if self.workers else None
-        if isinstance(first, StageWorker) and isinstance(first.stage, TimedTransform):
+        if isinstance(first, StageWorker) and is_timed(first.stage):
             return first
         return None
 

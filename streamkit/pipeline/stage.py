@@ -14,7 +14,7 @@ stages unseen, behind the data, and nothing is flushed for it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import attrs
 
@@ -38,6 +38,8 @@ __all__ = [
     "Source",
     "TimedTransform",
     "Transform",
+    "folds",
+    "is_timed",
 ]
 
 
@@ -73,6 +75,11 @@ class TimedTransform(Protocol):
 
     def wake(self, now: float, /) -> Sequence[Event]:
         """Give what is due at *now*."""
+
+
+def is_timed(stage: Any) -> TypeGuard[TimedTransform]:
+    """Whether *stage* is a `TimedTransform`; ``isinstance`` would study the protocol each time."""
+    return hasattr(stage, "wake_at") and hasattr(stage, "wake")
 
 
 class EventReceiver(Protocol):
@@ -164,6 +171,11 @@ class Folding(Protocol):
 
     def __call__(self, event: Event, /) -> Sequence[Event]:
         """Fold the event in."""
+
+
+def folds(stage: Any) -> TypeGuard[Folding]:
+    """Whether *stage* is a `Folding` one (see `is_timed`)."""
+    return hasattr(stage, "bind") and hasattr(stage, "partial")
 
 
 class Log(Protocol):
