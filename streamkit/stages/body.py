@@ -15,13 +15,18 @@ _LAST_READS: Final = 1024
 """Chunks that are taken behind an answer, so that the connection lives on (a count)."""
 
 
-def open_body(response: Any) -> tuple[AsyncIterator[bytes], AsyncIterator[bytes]]:
-    """Iterate the body, decoded where the provider compressed it, and as it comes off the wire."""
+def open_body(response: Any) -> tuple[AsyncIterator[bytes], ...]:
+    """
+    Iterate the body, decoded where the provider compressed it.
+
+    Returns:
+        The body, and behind it what it reads from in turn, if anything: all of
+        them are for `leave`.
+    """
     if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
         # The stream itself: `aiter_raw` around it would cut chunks to a size
         # that nobody asked for, at a twentieth of what a chunk costs in all.
-        raw = aiter(response.stream)
-        return raw, raw
+        return (aiter(response.stream),)
     raw = response.aiter_raw()
     response.aiter_raw = lambda *_: _Kept(raw)
     return response.aiter_bytes(), raw
@@ -59,9 +64,19 @@ async def leave(
     """
     with anyio.move_on_after(seconds, shield=True):
         for body in bodies:
-            with contextlib.suppress(Exception):  # it is being thrown away
-                with anyio.move_on_after(linger):
-                    for _ in range(_LAST_READS):  # one that never waits would never end
-                        await anext(body)
+            if not _is_over(body):
+                await _read_out(body, linger)
         with contextlib.suppress(Exception):
             await response.aclose()
+
+
+def _is_over(body: AsyncIterator[bytes]) -> bool:
+    """Whether *body* is a generator that came to its end (as `inspect.getasyncgenstate` asks)."""
+    return getattr(body, "ag_frame", body) is None
+
+
+async def _read_out(body: AsyncIterator[bytes], linger: float) -> None:
+    with contextlib.suppress(Exception):  # it is being thrown away
+        with anyio.move_on_after(linger):
+            for _ in range(_LAST_READS):  # one that never waits would never end
+                await anext(body)

@@ -63,7 +63,7 @@ class Endpoint:
             raise
         except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
             raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
-        body, raw = open_body(response)
+        bodies = body, *_ = open_body(response)
         linger = 0.0
         try:
             if not response.is_success:
@@ -84,7 +84,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 (mapped, whatever it is)
             raise map_foreign(error, taps.connect, self.secrets) from self._cause(error)
         finally:
-            await leave(response, (body, raw), linger, taps.close)
+            await leave(response, bodies, linger, taps.close)
 
     def _build(self, http: Any, call: HttpCall, taps: Taps, accept: str) -> Any:
         base = self.base_url.rstrip("/")
