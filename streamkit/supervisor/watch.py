@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
 from math import inf
 from typing import Final
 
@@ -22,16 +21,18 @@ _LITTER: Final = 64
 """Entries of nobody that are kept whatever the rest is (a count)."""
 
 
-@attrs.define(order=True)
+@attrs.define(eq=False)
 class Watched:
     """An attempt under watch."""
 
     due: float
     """When it is looked at next, at the latest (seconds of the clock)."""
-    _number: int
-    marks: Marks = attrs.field(eq=False)
-    expire: Callable[[Expired], None] | None = attrs.field(eq=False)
+    marks: Marks
+    expire: Callable[[Expired], None] | None
     """Called once per clock that ran out; None where nobody is watched here any more."""
+
+    def __lt__(self, other: Watched) -> bool:
+        return self.due < other.due  # all that a heap asks
 
 
 @attrs.define(eq=False)
@@ -50,12 +51,11 @@ class Watch:
     """A heap, the next first."""
     _living: int = attrs.field(default=0, init=False)
     """How many of them are somebody (a count)."""
-    _number: Callable[[], int] = attrs.field(factory=lambda: count().__next__, init=False)
     _poked: anyio.Event = attrs.field(factory=anyio.Event, init=False)
 
     def add(self, marks: Marks, expire: Callable[[Expired], None]) -> Watched:
         """Begin to watch; give what `poke` and `remove` want."""
-        watched = Watched(next_deadline(marks, self.limits), self._number(), marks, expire)
+        watched = Watched(next_deadline(marks, self.limits), marks, expire)
         self._living += 1
         heappush(self._watched, watched)
         if self._watched[0] is watched:
