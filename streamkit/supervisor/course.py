@@ -181,7 +181,7 @@ class Course:
 
     def partial(self) -> Response:
         """Give as much of the answer as came: of the newest attempt that has content."""
-        partials = self._partials()
+        partials = self._partials(self._attempts)
         number = _telling(partials)
         return (partials[number] if number >= 0 else None) or Response()
 
@@ -194,21 +194,21 @@ class Course:
             wasted=self._wasted(outcome),
             timings=self.timeline.timings(self.ambit.clock.now()),
         )
-        outcome = attrs.evolve(outcome, response=response)
         if isinstance(outcome, ResponseCompleted):
-            outcome = attrs.evolve(outcome, evidence=response.evidence)
-        return outcome
+            return ResponseCompleted(response, response.evidence)
+        return attrs.evolve(outcome, response=response)
 
     def _wasted(self, outcome: Terminal) -> tuple[Usage, ...]:
         """Give what attempts reported that gave no part of the answer."""
-        partials = self._partials()
-        gave = len(partials) - 1 if isinstance(outcome, ResponseCompleted) else _telling(partials)
+        whole = isinstance(outcome, ResponseCompleted)
+        partials = self._partials(self._attempts[:-1] if whole else self._attempts)
+        gave = None if whole else _telling(partials)
         usages = (p.usage for n, p in enumerate(partials) if n != gave and p is not None)
         return tuple(usage for usage in usages if usage is not None)
 
-    def _partials(self) -> list[Response | None]:
+    def _partials(self, attempts: Sequence[Attempt]) -> list[Response | None]:
         try:
-            return [attempt.partial() for attempt in self._attempts]
+            return [attempt.partial() for attempt in attempts]
         except Exception as error:  # noqa: BLE001 (a folding stage may be anyone's)
             log.error("the partial answer could not be told", error=type(error).__name__)
             return []
