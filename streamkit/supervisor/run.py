@@ -206,6 +206,8 @@ class RunScope:
     ) -> None:
         run = self._run
         assert run is not None  # noqa: S101
+        if run.done.is_set() and run.told is None:
+            return
         # Shielded: the provider's connection is closed before the caller goes
         # on. Limits.finalise bounds each wait of a cancelled run.
         with anyio.CancelScope(shield=True):
