@@ -74,10 +74,15 @@ class Audience:
         self._scope.cancel()
 
     async def hear(self, outcome: Terminal) -> None:
-        """Tell ``on_result`` first of all, for at most *finalise* seconds."""
+        """Tell ``on_result`` first of all, shielded, for at most *finalise* seconds."""
         hook: Callable[[Terminal], Awaitable[object] | object] | None = self.run.callbacks.on_result
-        if hook is None:
-            return
+        if hook is not None:
+            with anyio.CancelScope(shield=True):
+                await self._hear(hook, outcome)
+
+    async def _hear(
+        self, hook: Callable[[Terminal], Awaitable[object] | object], outcome: Terminal
+    ) -> None:
         try:
             with anyio.move_on_after(self.finalise) as scope:
                 result = hook(outcome)

@@ -183,8 +183,7 @@ class Supervisor:
             outcome = outcome or course.broken_off(run.failure)
             try:
                 outcome = course.told(outcome)
-                with anyio.CancelScope(shield=True):
-                    await audience.hear(outcome)
+                await audience.hear(outcome)
                 delivery.end(outcome)
             except Exception as error:  # noqa: BLE001
                 log.error("the end of a run could not be told", run=run.id, error=repr(error))
