@@ -62,6 +62,7 @@ class Attempt:
             raise
         finally:
             self.watch.remove(self._watched)
+            line.poke = _nobody  # or each would keep the other, until the collector comes by
             self.timeline.saw_progress(self._marks)
 
     def partial(self) -> Response | None:
@@ -101,3 +102,7 @@ class Attempt:
             connect=self.limits.connect,
             close=self.limits.finalise,
         )
+
+
+def _nobody() -> None:
+    """Poke an attempt that is over."""
