@@ -94,7 +94,7 @@ class Response:
     """What proves the end: ``finish_reason``, ``done_marker``, ``usage``, ``buffered`` or None."""
     rerouted: bool = False
     """Whether the buffered call gave this answer after streaming failed."""
-    timings: Timings = attrs.field(factory=Timings)
+    timings: Timings = Timings()
     raw: dict[str, Any] = attrs.field(factory=dict, repr=False)
     """The answer as the provider's own non-streaming JSON."""
     choices: tuple[Choice, ...] = ()

@@ -84,20 +84,23 @@ class Callbacks:
         Raises:
             MisuseError: one is not known, or is no function.
         """
+        if not given:
+            return _NONE
         known = {field.name for field in attrs.fields(cls)}
         if strange := sorted(given.keys() - known):
             raise MisuseError(
                 f"expected callbacks of {', '.join(sorted(known))}; got {', '.join(strange)}"
             )
-        return cls(**given) if given else _NONE
+        return cls(**given)
 
     @property
     def subscribe(self) -> bool:
         """Whether any of them watches the run."""
-        return any(getattr(self, name) is not None for name in _FUNCTIONS - {"on_result"})
+        return self is not _NONE and any(getattr(self, name) is not None for name in _WATCHING)
 
 
 _FUNCTIONS = {field.name for field in attrs.fields(Callbacks)} - {"seam", "on_error"}
+_WATCHING = _FUNCTIONS - {"on_result"}
 _NONE = Callbacks()
 
 
