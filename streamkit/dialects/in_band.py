@@ -135,7 +135,7 @@ def echoed_error(text: str) -> InBandError | None:
     Returns:
         None where *text* begins in no such way. The data need not be JSON.
     """
-    if not any(text.lstrip().startswith(echo) for echo in ECHOES):
+    if not text.lstrip().startswith(ECHOES):
         return None
     named = re.search(r":HTTP_STATUS/(\d{3})", text)
     data = re.search(r"data:\s*(.*)", text, re.DOTALL)

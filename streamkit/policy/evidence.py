@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import Final, Literal
 
 import attrs
@@ -85,6 +86,7 @@ Source: docs/reference/quirks.md, 72 to 76; issues 2 and 5.
 """
 
 
+@cache  # every answer ends in one of a few ways
 def judge(seen: Seen) -> Ruling:
     """Find the row for what was *seen*."""
     told = {field for field in _FIELDS if getattr(seen, field)}
