@@ -69,8 +69,8 @@ class Accumulator:
                 if not (call.ran or call.hosted or call.cut):
                     yield ToolCallCompleted(number, call.tool_call(), choice.index)
         if isinstance(terminal, ResponseCompleted):
-            response = self._response(terminal.evidence, complete=True)
-            terminal = attrs.evolve(terminal, response=response)
+            evidence = terminal.evidence
+            terminal = ResponseCompleted(self._response(evidence, complete=True), evidence)
         yield terminal
 
     def _response(self, evidence: str | None, *, complete: bool = False) -> Response:

@@ -55,7 +55,10 @@ class Watch:
 
     def add(self, marks: Marks, expire: Callable[[Expired], None]) -> Watched:
         """Begin to watch; give what `poke` and `remove` want."""
-        watched = Watched(next_deadline(marks, self.limits), marks, expire)
+        return self._add(next_deadline(marks, self.limits), marks, expire)
+
+    def _add(self, due: float, marks: Marks, expire: Callable[[Expired], None]) -> Watched:
+        watched = Watched(due, marks, expire)
         self._living += 1
         heappush(self._watched, watched)
         if self._watched[0] is watched:
@@ -72,10 +75,10 @@ class Watch:
     def poke(self, watched: Watched) -> Watched:
         """Look again where its deadline came nearer; give what stands for it from now on."""
         marks, expire = watched.marks, watched.expire
-        if expire is None or next_deadline(marks, self.limits) >= watched.due:
+        if expire is None or (due := next_deadline(marks, self.limits)) >= watched.due:
             return watched
         self._forget(watched)
-        return self.add(marks, expire)
+        return self._add(due, marks, expire)
 
     async def run(self) -> None:
         """Watch until cancelled."""
