@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import weakref
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from streamkit.events import (
     ResponseFailed,
     TextDelta,
 )
+from streamkit.stages import Suppressor
 from streamkit.testing import Drop, FaultProvider, Hold, Reply, answers
 
 pytestmark = pytest.mark.anyio
@@ -317,3 +319,24 @@ async def test_timings_tell_when_things_happened():
 
     assert 0 < timings.first_byte <= timings.first_progress <= timings.first_text <= timings.total
     assert 1 == timings.attempts
+
+
+async def test_what_a_run_made_goes_with_it():
+    """Not when the collector comes by: an answer may be long, and runs be many."""
+    made = []
+
+    def stage_of_one():
+        stage = Suppressor()
+        made.append(weakref.ref(stage))
+        return stage
+
+    async with FaultProvider(stream=HEALTHY) as provider:
+        gc.disable()
+        try:
+            async with client_of(provider, stages=[stage_of_one]) as client:
+                await ended(client)
+            left = [ref() for ref in made]
+        finally:
+            gc.enable()
+
+    assert [None] == left
