@@ -39,8 +39,8 @@ class Segment:
     stage, each draining its source with ``receive_nowait`` and filling its
     sink with ``send_nowait``, so no hop costs a task switch. As long as a
     stage makes one batch of one batch, its neighbours' streams are empty: what
-    it gives is then handed to the next as it is, and whatever else it gives,
-    or what ends the answer, goes through the streams from there on.
+    it gives is then handed to the next as it is, and whatever else it gives
+    goes through the streams from there on.
     """
 
     workers: Sequence[Worker]
@@ -74,7 +74,7 @@ class Segment:
         timed = self._timed()
         with source:
             while True:
-                due = timed.due if timed is not None else None
+                due = None if timed is None or self._over else timed.due
                 try:
                     item = await _receive(source, due, clock)
                 except anyio.EndOfStream:
@@ -120,11 +120,14 @@ class Segment:
             out = worker.handle(batch)
             if out is batch:
                 continue  # the stage passed it on, as it does nearly all
-            if type(out) is not list or not out or worker.broken is not None or out[-1].terminal:
+            if not out and worker.broken is None:
+                return iter(())
+            if type(out) is not list or worker.broken is not None:
                 number = self.workers.index(worker) + 1
                 return self._out(worker.pass_on(out, self._open()[number]), number)
             batch = out
-        self._over = batch is item and bool(self.workers) and item[-1].terminal
+            worker.over = batch[-1].terminal
+        self._over = bool(self.workers) and batch[-1].terminal
         return batch
 
     def _out(self, items: int, number: int) -> Iterator[Item]:
