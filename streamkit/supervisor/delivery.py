@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import attrs
@@ -86,42 +86,44 @@ class Delivery:
         """Append the run's one terminal event."""
         self.log.append(self._epoch, (terminal,))
 
-    def _release(self, batch: Iterable[Event]) -> None:
+    def _release(self, batch: Sequence[Event]) -> None:
         """Take a batch while something is held back, or must be compared."""
-        for event in batch:
-            if isinstance(event, ToolCallCompleted):
-                self._calls.append(event)
-            elif self._held is None:
-                self._append(self._compared((event,)))
-            else:
-                self._held.append(event)
-                if is_visible(event) or len(self._held) >= self.hold_events:
-                    self._let_go()
+        self._calls += [event for event in batch if isinstance(event, ToolCallCompleted)]
+        events = [event for event in batch if not isinstance(event, ToolCallCompleted)]
+        if self._held is not None:
+            events = self._hold(self._held, events)
+        self._append(self._compared(events))
 
-    def _let_go(self) -> None:
-        held, self._held = self._held or [], None
-        self._append(self._compared(held))
+    def _hold(self, held: list[Event], events: list[Event]) -> list[Event]:
+        """Hold back what comes up to the first visible event; give what may be told, if any."""
+        for number, event in enumerate(events, 1):
+            held.append(event)
+            if is_visible(event) or len(held) >= self.hold_events:
+                self._held = None
+                return held + events[number:]
+        return []
 
     def _complete(self) -> None:
         if self._held is not None:
-            self._let_go()
+            held, self._held = self._held, None
+            self._append(self._compared(held))
         if self._comparison is not None:
             self._append(list(self._comparison.end()))
         self._append(self._calls)
 
     def _compared(self, events: Iterable[Event]) -> list[Event]:
-        return list(chain.from_iterable(self._once(event) for event in events))
-
-    def _once(self, event: Event) -> Iterator[Event]:
-        """Give what is new about *event* to those who saw the attempt before."""
-        if isinstance(event, ResponseStarted):
-            if self._started:
-                return
-            self._started = True
+        """Give what is new to those who saw the attempt before."""
+        new = [e for e in events if not isinstance(e, ResponseStarted) or self._starts()]
         if self._comparison is None:
-            yield event
-        else:
-            yield from self._comparison.feed(event)
+            return new
+        return list(chain.from_iterable(map(self._comparison.feed, new)))
+
+    def _starts(self) -> bool:
+        """Whether the run is told to start for the first time."""
+        if self._started:
+            return False
+        self._started = True
+        return True
 
     def _append(self, events: list[Event]) -> None:
         if not events or not self.log.append(self._epoch, events):
