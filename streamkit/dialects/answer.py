@@ -40,6 +40,15 @@ def _opened(items: Sequence[_T]) -> list[_T]:
     return items if isinstance(items, list) else list(items)
 
 
+def _laid(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
+    """Give *new* laid over *old*, neither of them changed: both may be an event's."""
+    if not old or not new:
+        return old or new or {}
+    laid = dict(old)
+    overlay(laid, new)
+    return laid
+
+
 @attrs.define(eq=False)
 class CallFold:
     """One tool call, as far as it came."""
@@ -201,7 +210,7 @@ class Answer:
     id: str = ""
     model: str = ""
     extra: dict[str, Any] = attrs.field(factory=dict)
-    """Unknown fields of the answer as a whole."""
+    """Unknown fields of the answer as a whole. Never changed, but another: it may be an event's."""
     usage: dict[str, Any] | None = None
     """The provider's own usage object, the last value of each field."""
     choices: dict[int, ChoiceFold] = attrs.field(factory=dict)
@@ -237,7 +246,7 @@ class Answer:
 def _fold_started(answer: Answer, event: ResponseStarted) -> None:
     answer.id = answer.id or event.id
     answer.model = answer.model or event.model
-    overlay(answer.extra, event.extra)
+    answer.extra = _laid(answer.extra, event.extra)
 
 
 def _fold_reasoning(answer: Answer, event: ReasoningDelta) -> None:
@@ -329,7 +338,7 @@ def _fold_metadata(answer: Answer, event: Metadata) -> None:
     if event.choice is None:
         answer.id = answer.id or event.extra.get("id") or ""
         answer.model = answer.model or event.extra.get("model") or ""
-        overlay(answer.extra, event.extra)
+        answer.extra = _laid(answer.extra, event.extra)
     elif event.message:
         _fold_message(answer.choice(event.choice), event.extra)
     else:

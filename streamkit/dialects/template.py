@@ -25,8 +25,6 @@ class Template:
 
     _before: str
     _behind: str
-    _start: int
-    _stop: int
 
     @classmethod
     def of(cls, data: str, *path: str | int) -> Self | None:
@@ -53,12 +51,12 @@ class Template:
             certain = start > 0 and decode_strictly(before + _PROBE + behind) == value
         except (ValueError, LookupError, TypeError):
             return None
-        return cls(before, behind, start, -len(behind)) if certain else None
+        return cls(before, behind) if certain else None
 
     def read(self, data: str) -> str:
         """Give the string that *data* has in the place; empty where it must be parsed."""
         if data.startswith(self._before) and data.endswith(self._behind):
-            text = data[self._start : self._stop]
+            text = data[len(self._before) : -len(self._behind)]
             # What is printable has no control characters, which JSON does not allow.
             if text.isprintable() and '"' not in text and "\\" not in text:
                 return text

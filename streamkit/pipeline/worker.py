@@ -95,14 +95,14 @@ class StageWorker(Worker):
 
     name: str
     stage: Any
-    _batched: Callable[[list[Event]], list[Event]] | None = attrs.field(init=False)
+    _batches: bool = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         # A stage of the house may take a batch in one call: most of its
         # events pass it untouched, and a list is then handed on uncopied.
         own = type(self.stage)
         house = own.__module__.partition(".")[0] == __name__.partition(".")[0]
-        self._batched = self.stage.batch if house and "batch" in vars(own) else None
+        self._batches = house and "batch" in vars(own)
 
     def handle(self, item: Item) -> Item | None:
         """Run the stage over a batch; a failure passes by."""
@@ -110,9 +110,9 @@ class StageWorker(Worker):
             return item
         out: list[Event] = []
         try:
-            if self._batched is not None:
-                return self._batched(item)
             stage = self.stage
+            if self._batches:
+                return stage.batch(item)  # type: ignore[no-any-return]
             for event in item:
                 out.extend(stage(event))
                 if out and out[-1].terminal:

@@ -284,7 +284,7 @@ class LlamaStackTurnEncoder:
         answer, choice = self._answer, self._choice
         speaks = self._agent if response is None else "output_message" in response.raw
         if not speaks:
-            answer.extra.clear()  # fields of another API
+            answer.extra = {}  # they were fields of another API
         choice.finish_reason = reason_of(choice.finish_reason, response, speaks=speaks)
         if self._is_in_message():
             for held in self._held:

@@ -29,7 +29,7 @@ class ChoiceDecoder:
     echo: Echo = attrs.field(init=False)
     """Its text."""
     _calls: CallTracker | None = attrs.field(default=None, init=False)
-    _plain: dict[str, Any] | None = attrs.field(default=None, init=False)
+    plain: dict[str, Any] | None = attrs.field(default=None, init=False)
     """Its fields beside the delta, where they told nothing."""
     _nulls: frozenset[str] = attrs.field(default=frozenset(), init=False)
     """Null fields of the message that were told of."""
@@ -66,7 +66,7 @@ class ChoiceDecoder:
         if choice.get("finish_reason"):
             self._error_finish(choice)
             self._finish(choice, out)
-        elif choice and choice != self._plain:
+        elif choice and choice != self.plain:
             self._beside(choice, out)
 
     def complete(self, choice: dict[str, Any], out: list[Event]) -> None:
@@ -125,7 +125,7 @@ class ChoiceDecoder:
     def _beside(self, choice: dict[str, Any], out: list[Event]) -> None:
         """Tell of a choice's fields beside its delta; all null is told once."""
         if not any(value for value in choice.values()):
-            self._plain = choice
+            self.plain = choice
         extra = {k: v for k, v in choice.items() if k != "finish_reason"}
         if extra:
             out.append(Metadata(self.index, extra))

@@ -69,9 +69,12 @@ class OpenAIChatDecoder:
     """The envelope of the chunk before, never changed: what is equal to it tells nothing new."""
     _last_head: dict[str, Any] | None = attrs.field(default=None, init=False)
     """The envelope of the last chunk that told a piece of text and nothing else."""
-    _last_choice: dict[str, Any] = attrs.field(factory=dict, init=False)
-    """Its choice, without the delta."""
+    _last_choice: dict[str, Any] | None = attrs.field(default=None, init=False)
+    """Its choice, without the delta and the index."""
+    _last_place: Any = attrs.field(default=None, init=False)
+    """Its index, as it is written, if it is."""
     _last_index: int = attrs.field(default=0, init=False)
+    """The same, as it is told."""
     _template: Template | None = attrs.field(default=None, init=False)
     """Its characters, but for the text."""
     _parsed: int = attrs.field(default=0, init=False)
@@ -204,17 +207,23 @@ class OpenAIChatDecoder:
         chunk.pop("obfuscation", None)
         choices = chunk.pop("choices", None)
         if chunk == self._last_head and type(choices) is list and len(choices) == 1:
-            choice = choices[0] if type(choices[0]) is dict else {}
-            delta = choice.pop("delta", None)
-            if choice == self._last_choice and type(delta) is dict and len(delta) == 1:
-                text = delta.get("content")
-                if text and type(text) is str:
-                    return TextDelta(text, self._last_index)
-            if delta is not None:
-                choice["delta"] = delta
+            text = self._text_of(choices[0])
+            if text:
+                return TextDelta(text, self._last_index)
         if choices is not None:
             chunk["choices"] = choices
         return None
+
+    def _text_of(self, choice: Any) -> str:
+        """Give the text of a choice that is like the one before but for it; empty for another."""
+        if type(choice) is not dict:
+            return ""
+        rest = dict(choice)
+        delta = rest.pop("delta", None)
+        if rest.pop("index", None) != self._last_place or rest != self._last_choice:
+            return ""
+        text = delta.get("content") if type(delta) is dict and len(delta) == 1 else None
+        return text if type(text) is str else ""
 
     def _note(self, data: str | bytes) -> None:
         """Make a template of what is alike, ever more rarely where it does not serve."""
@@ -231,9 +240,11 @@ class OpenAIChatDecoder:
         self._chunk(chunk, name, out)
         if len(out) == before + 1 and type(told := out[-1]) is TextDelta and choice:
             choice.pop("delta", None)
-            if head == self._head:
-                head = self._head  # one of the two is enough, for as long as the stream is open
-            self._last_head, self._last_choice, self._last_index = head, choice, told.choice
+            place, plain = choice.pop("index", None), self._choices[told.choice].plain
+            # One of two that are the same is enough, for as long as the stream is open.
+            self._last_head = self._head if head == self._head else head
+            self._last_choice = plain if choice == plain else choice
+            self._last_place, self._last_index = place, told.choice
 
     def _chunk(self, chunk: dict[str, Any], name: str, out: list[Event]) -> None:
         """Read one chunk; it is ours to take apart."""
