@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryLog"]
 
-_LOOSE: Final = 4
+_LOOSE: Final = 2
 """Events after which those that were appended before are packed (a count)."""
 _DIGITS: Final = 20
 """More than any sequence number has; an id may come from anywhere (a count)."""

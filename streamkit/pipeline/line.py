@@ -64,7 +64,7 @@ class Line:
     _over: bool = attrs.field(default=False, init=False)
     _grace: float = attrs.field(default=0.0, init=False)
     """Seconds that a stage has for what it does behind the terminal."""
-    _tasked: list[TaskedStage] = attrs.field(factory=list, init=False)
+    _tasked: Sequence[TaskedStage] = attrs.field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         for _, stage in self.stages:
@@ -138,7 +138,7 @@ class Line:
                         before, after = links[number - 1], links[number]
                         name, stage = part
                         tasked = TaskedStage(name, stage, before.source, after.sink)
-                        self._tasked.append(tasked)
+                        self._tasked = (*self._tasked, tasked)
                         tasks.start_soon(tasked.run)
                         continue
                     segment = Segment(part, outlet)

@@ -30,7 +30,7 @@ class Audience:
 
     run: Run
     finalise: float
-    # None of these is made for a run without callbacks.
+    # None of these is made where only `hear` is asked for.
     _cursor: Cursor = attrs.field(init=False)
     _dispatcher: Dispatcher = attrs.field(init=False)
     _scope: anyio.CancelScope = attrs.field(init=False)

@@ -43,7 +43,7 @@ class Delivery:
     _held: list[Event] | None = attrs.field(default=None, init=False)
     """What is held back; None once the attempt showed something."""
     _comparison: Comparison | None = attrs.field(default=None, init=False)
-    _calls: list[Event] = attrs.field(factory=list, init=False)
+    _calls: tuple[Event, ...] = attrs.field(default=(), init=False)
     _started: bool = attrs.field(default=False, init=False)
     _texted: bool = attrs.field(default=False, init=False)
     _plain: bool = attrs.field(default=False, init=False)
@@ -54,7 +54,7 @@ class Delivery:
         self._epoch = self.log.begin()
         self._held = []
         self._plain = False
-        self._calls.clear()
+        self._calls = ()
         self._comparison = self._ledger.compare() if self._ledger else None
 
     def reroute(self, code: str, attempt: int) -> None:
@@ -88,7 +88,8 @@ class Delivery:
 
     def _release(self, batch: Sequence[Event]) -> None:
         """Take a batch while something is held back, or must be compared."""
-        self._calls += [event for event in batch if isinstance(event, ToolCallCompleted)]
+        calls = [event for event in batch if isinstance(event, ToolCallCompleted)]
+        self._calls = (*self._calls, *calls)
         events = [event for event in batch if not isinstance(event, ToolCallCompleted)]
         if self._held is not None:
             events = self._hold(self._held, events)
@@ -125,7 +126,7 @@ class Delivery:
         self._started = True
         return True
 
-    def _append(self, events: list[Event]) -> None:
+    def _append(self, events: Sequence[Event]) -> None:
         if not events or not self.log.append(self._epoch, events):
             return
         self._ledger.record(events)

@@ -154,16 +154,16 @@ class Supervisor:
         id_ = run_id or secrets.token_hex(16)
         run = Run(id_, (log_of or self._pipeline.fanout.open_log)(id_), callbacks)
         run.log.bind(run)
-        audience = Audience(run, self.limits.finalise)
         if callbacks.subscribe:
+            audience = Audience(run, self.limits.finalise)
             audience.seat()
             self._tasks.start_soon(audience.listen)
             run.told, run.hush = audience.told, audience.hush
         self._runs.add(run)
-        self._tasks.start_soon(self._main, run, request, audience)
+        self._tasks.start_soon(self._main, run, request)
         return run
 
-    async def _main(self, run: Run, request: dict[str, Any], audience: Audience) -> None:
+    async def _main(self, run: Run, request: dict[str, Any]) -> None:
         """Run to the one outcome, whatever happens on the way."""
         assert self._ambit is not None  # noqa: S101
         timeline = Timeline(self.clock.now())
@@ -183,7 +183,7 @@ class Supervisor:
             outcome = outcome or course.broken_off(run.failure)
             try:
                 outcome = course.told(outcome)
-                await audience.hear(outcome)
+                await Audience(run, self.limits.finalise).hear(outcome)
                 delivery.end(outcome)
             except Exception as error:  # noqa: BLE001
                 log.error("the end of a run could not be told", run=run.id, error=repr(error))

@@ -161,8 +161,8 @@ _TOLD: Final = (
         name="call before evidence",
         says="a completed tool call is told before the answer's evidence",
         file="streamkit/supervisor/delivery.py",
-        before="self._calls += [event for event in batch if isinstance(event, ToolCallCompleted)]",
-        after="self._append([event for event in batch if isinstance(event, ToolCallCompleted)])",
+        before="self._calls = (*self._calls, *calls)",
+        after="self._append(calls)",
         tests=(f"{_DELIVERY}::test_completed_calls_wait_for_the_whole_answer",),
     ),
     Defect(
