@@ -82,10 +82,12 @@ _COURSE: Final = (
         says="everybody learns of the outcome before it is stored",
         file="streamkit/supervisor/supervisor.py",
         before=(
-            "                await audience.hear(outcome)\n                delivery.end(outcome)\n"
+            "                await Audience(run, self.limits.finalise).hear(outcome)\n"
+            "                delivery.end(outcome)\n"
         ),
         after=(
-            "                delivery.end(outcome)\n                await audience.hear(outcome)\n"
+            "                delivery.end(outcome)\n"
+            "                await Audience(run, self.limits.finalise).hear(outcome)\n"
         ),
         tests=(f"{_SEED}::test_on_result_comes_before_the_terminal",),
     ),
