@@ -25,6 +25,8 @@ from .subjects import SUBJECTS, opener
 STAMPED = re.compile(rb"1\d{%d}" % (len(wire.STAMP) - 1))
 PATIENCE = 20.0
 """How late a drip's last event may be (seconds)."""
+KNOCK = "text-1-1"
+"""Asked for before a burst, so that connecting is in no figure."""
 GRACE = 0.02
 """What a drip's last event may take before anybody looks (seconds)."""
 
@@ -73,6 +75,7 @@ class Worker:
     async def burst(self, script, repeat):
         """Read an answer so many times, one after the other."""
         told = [[] for _ in range(repeat)]
+        await self.work(KNOCK, [].append)  # an idle connection may have been closed meanwhile
         with Meter() as meter:
             for pieces in told:
                 text = await self.work(script, pieces.append)
