@@ -43,13 +43,25 @@ class Tally:
     late: dict = field(default_factory=dict)
     rounds: int = 0
 
-    def turn(self, bench, name):
-        """Measure a subject once; what fails is out, and why is kept."""
-        try:
-            got = self.scenario.once(bench, name)
-        except Unavailable as error:
-            self.fail(name, error)
-            return
+    def round(self, bench, names):
+        """Measure the subjects, each in as many turns as a round has; what fails is out."""
+        parts = {name: [] for name in names}
+        for _ in range(self.scenario.turns):
+            for name in names:
+                self._turn(bench, name, parts)
+        for name, made in parts.items():
+            self._note(name, self.scenario.joined(made))
+        self.rounds += 1
+
+    def _turn(self, bench, name, parts):
+        if name in parts:
+            try:
+                parts[name].append(self.scenario.once(bench, name))
+            except Unavailable as error:
+                self.fail(name, error)
+                del parts[name]
+
+    def _note(self, name, got):
         self.late.setdefault(name, []).extend(got.pop("late", ()))
         every = self.samples.setdefault(name, {metric: [] for metric in self.scenario.metrics})
         for metric, values in every.items():
@@ -102,9 +114,10 @@ def measured(scenario, bench, runs, say=print):
     """
     Measure a scenario.
 
-    Every round each subject has one turn, in an order that moves on by one
-    from round to round. Where figures spread too wide after *runs* rounds,
-    those subjects and the base have half as many again.
+    Every round each subject has its turn, or several that are joined, in an
+    order that moves on by one from round to round. Where figures spread too
+    wide after *runs* rounds, those subjects and the base have half as many
+    again.
 
     Args:
         scenario: see `benchmarks.scenarios`.
@@ -137,9 +150,7 @@ def measured(scenario, bench, runs, say=print):
             if not turns:
                 break
             at = tally.rounds % len(turns)
-            for name in turns[at:] + turns[:at]:
-                tally.turn(bench, name)
-            tally.rounds += 1
+            tally.round(bench, turns[at:] + turns[:at])
         bench.workers = {}
     seconds = time.monotonic() - began
     lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""

@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ class Groups:
 
     def __init__(self):
         self.writers = {}
+        self.spoken = Counter()
+        """How many events each group was sent: the next stream is the one whose turn it is."""
         self.cuts = []
         """When answers were cut whose buffered call has not come yet (nanoseconds)."""
 
@@ -70,9 +73,10 @@ class Groups:
             ahead = began + number / rate - time.monotonic()
             if ahead > 0:
                 await asyncio.sleep(ahead)
-            writer, name, _ = streams[number % len(streams)]
+            writer, name, _ = streams[(self.spoken[group] + number) % len(streams)]
             before, behind = halves[name]
             writer.write(wire.chunked(b"%b%d%b" % (before, _stamp(), behind)))
+        self.spoken[group] += events
         return {"seconds": time.monotonic() - began}
 
     async def end(self, group):

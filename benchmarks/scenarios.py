@@ -4,6 +4,8 @@ import json
 import math
 import subprocess
 from dataclasses import dataclass, replace
+from itertools import chain
+from statistics import mean
 
 from .figures import percentile
 from .processes import ROOT, environment
@@ -48,6 +50,8 @@ class Scenario:
     metrics: tuple = ("cpu",)
     """What `once` gives of a subject, beside ``late``, every event's lateness."""
     unit: str = "µs a chunk"
+    turns: int = 1
+    """Into how many a round is cut: what the machine does for a second then hits every subject."""
 
     def prepare(self, bench, name):
         """Warm up."""
@@ -55,6 +59,11 @@ class Scenario:
     def once(self, bench, name):
         """Measure once."""
         raise NotImplementedError
+
+    def joined(self, parts):
+        """Make one measurement of those of a round's turns."""
+        (part,) = parts
+        return part
 
     def smaller(self):
         """The same, to be tried out in seconds."""
@@ -88,14 +97,18 @@ class Drip(Scenario):
     Open streams, all of them at once, and events at an even pace.
 
     The streams of every client stay open for the whole scenario and are
-    silent but for their own turns, so a turn is a second of steady streaming:
-    opening and closing are not in the figures.
+    silent but for their own turns, so a turn is steady streaming: opening and
+    closing are not in the figures.
     """
 
     streams: int = 1
     rate: int = 1500
     """Events per second, of all streams together."""
-    events: int = 1500
+    events: int = 400
+    """Of one turn, of all streams together."""
+    run_in: int = 150
+    """Events before them that are not measured."""
+    turns: int = 4
     metrics: tuple = ("cpu", "p50", "p99", "load")
 
     def group(self, name):
@@ -116,16 +129,22 @@ class Drip(Scenario):
             raise
 
     def once(self, bench, name):
+        self._spoken(bench, name, self.run_in)  # the subject slept while the others had their turns
+        return self._spoken(bench, name, self.events)
+
+    def _spoken(self, bench, name, events):
         worker = bench.workers[name]
         worker.tell("mark")
-        bench.provider.tell("drip", group=self.group(name), events=self.events, rate=self.rate)
-        said = worker.tell("collect", events=self.events)
-        late = said["late"]
+        bench.provider.tell("drip", group=self.group(name), events=events, rate=self.rate)
+        return worker.tell("collect", events=events)
+
+    def joined(self, parts):
+        late = sorted(chain.from_iterable(part["late"] for part in parts))
         return {
-            "cpu": said["cpu"] * 1e6,
+            "cpu": mean(part["cpu"] for part in parts) * 1e6,
             "p50": percentile(late, 0.5),
             "p99": percentile(late, 0.99),
-            "load": said["load"],
+            "load": mean(part["load"] for part in parts),
             "late": late,
         }
 
@@ -139,6 +158,7 @@ class Memory(Drip):
 
     unit: str = "KiB a stream"
     metrics: tuple = ("memory",)
+    turns: int = 1
     SPOKEN = 4
     """Deltas each stream has had when it is weighed."""
 
@@ -159,6 +179,9 @@ class Memory(Drip):
         now = worker.tell("memory")["resident"]
         bench.notes[name] = [opened + self.streams, now]
         return {"memory": (now - before) / self.streams}
+
+    def joined(self, parts):
+        return Scenario.joined(self, parts)
 
     def smaller(self):
         return replace(self, streams=20)
@@ -284,9 +307,9 @@ SCENARIOS = (
     Burst("long-1000", "1,000 chunks", FLAT, script="text-1000-1"),
     Burst("long-10000", "10,000 chunks", FLAT, script="text-10000-1"),
     Burst("long-100000", "100,000 chunks", FLAT, script="text-100000-1"),
-    Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=140),
-    Drip("drip-100", "Drip, 100 streams", DRAWN, streams=100, events=1200),
-    Drip("drip-500", "Drip, 500 streams", STANDING, streams=500, events=1200),
+    Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=50, run_in=10),
+    Drip("drip-100", "Drip, 100 streams", DRAWN, streams=100),
+    Drip("drip-500", "Drip, 500 streams", STANDING, streams=500),
     Memory("memory", "Memory of an open stream", STANDING, streams=80, rate=4000),
     *(
         FanOut(

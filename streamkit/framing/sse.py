@@ -15,7 +15,7 @@ from streamkit.framing.guard import Guard
 __all__ = ["ServerSentEvents", "read_events"]
 
 _UNNAMED: Final = "message"  # WHATWG HTML 9.2.6
-_LEAST: Final = len(b"data: x\n\n")
+_EMPTY: Final = len(b"data: \n\n")
 
 
 @attrs.define(eq=False)
@@ -45,9 +45,18 @@ class ServerSentEvents(Framer):
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and return the frames they complete (see `Framer.feed`)."""
-        guard = self._guard
-        if guard.fresh and len(chunk) <= self.max_frame_bytes:
-            frames = _one(chunk) or _plain(chunk)
+        guard, length = self._guard, len(chunk)
+        if guard.fresh and length <= self.max_frame_bytes:
+            if (
+                chunk.find(b"\n") == length - 2
+                and length > _EMPTY
+                and chunk.startswith(b"data: ")
+                and chunk.endswith(b"\n")
+                and b"\r" not in chunk
+            ):  # a frame of one line of data, as nearly all are
+                guard.begun = True
+                return [Frame(str(chunk[6:-2], "utf-8", "replace"))]
+            frames = _plain(chunk)
             if frames is not None:
                 guard.begun = True
                 return frames
@@ -84,16 +93,6 @@ class _Text:
 
     def iter_text(self) -> Iterator[str]:
         yield self.text
-
-
-def _one(chunk: bytes) -> list[Frame] | None:
-    """Give the frame where *chunk* is nothing but one of a line of data, as nearly all are."""
-    length = len(chunk)
-    if chunk.find(b"\n") != length - 2 or b"\r" in chunk or length < _LEAST:
-        return None
-    if chunk.startswith(b"data: ") and chunk.endswith(b"\n"):
-        return [Frame(str(chunk[6:-2], "utf-8", "replace"))]
-    return None
 
 
 def _plain(chunk: bytes) -> list[Frame] | None:

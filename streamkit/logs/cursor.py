@@ -275,9 +275,10 @@ class Cursor:
                 "run.subscribe()"
             )
         self._reading = self._caught_up = True
-        ringing = self._bell = self._bell or bell()
-        moved = ringing.wait()
-        self._log.wait_on(ringing)
+        if self._bell is None:
+            self._bell = bell()
+        moved = self._bell.wait()
+        self._log.wait_on(self._bell)
         if self._nudged:
             self._ring()
         return moved

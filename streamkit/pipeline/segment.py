@@ -126,8 +126,8 @@ class Segment:
                 number = self.workers.index(worker) + 1
                 return self._out(worker.pass_on(out, self._open()[number]), number)
             batch = out
-            worker.over = batch[-1].terminal
-        self._over = bool(self.workers) and batch[-1].terminal
+        if self.workers and batch[-1].terminal:
+            self._over = True
         return batch
 
     def _out(self, items: int, number: int) -> Iterator[Item]:

@@ -197,13 +197,9 @@ class ParserWorker(Worker):
 
     def _stamp(self, out: list[Event]) -> None:
         """Note when a delta came, or the finish reason."""
-        marks = self.marks
         progress = out[-1].progress or any(event.progress for event in out)
-        if progress:
-            first = marks.progress is None
-            marks.progressed(self.now())
-            if first:
-                self.poke()
+        if progress and self.marks.progressed(self.now()):
+            self.poke()  # the first: another clock runs from now on
         if not progress or len(out) > 1:
             self._stamp_finished(out)
 

@@ -74,13 +74,19 @@ class Marks:
         if self.alive is not None:
             self.alive = min(self.alive + gap, now)
 
-    def progressed(self, now: float) -> None:
-        """Note a delta. Behind a finish reason it says that this was not the end (quirk 102)."""
+    def progressed(self, now: float) -> bool:
+        """
+        Note a delta. Behind a finish reason it says that this was not the end (quirk 102).
+
+        Returns:
+            Whether it is the first.
+        """
         before, self.progress, self.finished = self.progress, now, None
         if before is None:
             self.first_progress = now
-        else:
-            self.gaps.add(now - before)
+            return True
+        self.gaps.add(now - before)
+        return False
 
     @property
     def held(self) -> bool:

@@ -31,15 +31,18 @@ class Gaps:
 
     def add(self, seconds: float) -> None:
         """Take one more."""
-        if self._passed < self._between:
-            self._passed += 1
+        if self._between and self._is_passed():
             return
-        self._passed = 0
         kept = self._kept
         kept.append(seconds)
         if len(kept) >= KEPT:
             self._kept = kept[1::2]
             self._between = 2 * self._between + 1
+
+    def _is_passed(self) -> bool:
+        """Whether the one that comes now is not kept."""
+        self._passed = (self._passed + 1) % (self._between + 1)
+        return self._passed != 0
 
     def quantile(self, share: float) -> float | None:
         """
