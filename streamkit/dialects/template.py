@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Self
 
 import attrs
 
 from ..framing import decode_strictly
 
 __all__ = ["Template"]
-
-_PROBE: Final = "streamkit was here"
 
 
 @attrs.frozen(eq=False)
@@ -47,9 +45,9 @@ class Template:
             text = holder[last]
             start = data.find(f'"{text}"') + 1
             before, behind = data[:start], data[start + len(text) :]
-            holder[last] = _PROBE
-            certain = start > 0 and decode_strictly(before + _PROBE + behind) == value
-        except (ValueError, LookupError, TypeError):
+            holder[last] = probe = f"{text}+"  # another, whatever it is
+            certain = start > 0 and decode_strictly(before + probe + behind) == value
+        except (ValueError, LookupError, TypeError, RecursionError):
             return None
         return cls(before, behind) if certain else None
 

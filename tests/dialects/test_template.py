@@ -87,6 +87,16 @@ def test_a_string_that_stands_elsewhere_too_is_not_mistaken():
         assert template is None or template.read(data) == text
 
 
+@given(WORDS)
+@example("streamkit was here")
+def test_nor_is_one_that_stands_before_it(text):
+    """Whatever it says: a chunk that is another in that place is told its own text, or parsed."""
+    template = path_of(json.dumps({"model": text, **chunk(text)}))
+    other = json.dumps({"model": "x", **chunk(text)})
+
+    assert template is None or template.read(other) in ("", text)
+
+
 def told(frames, *, with_template):
     """The events of some frames, or what broke."""
     events, decoder = [], get_dialect("openai-chat").decoder()
