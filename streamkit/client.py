@@ -24,7 +24,7 @@ from .stages import (
     Suppressor,
     Transport,
 )
-from .stages.transport import open_http
+from .stages.http import open_http
 from .supervisor import CallbackOptions, Run, Supervisor
 
 __all__ = ["Client", "arranged", "secret_values"]

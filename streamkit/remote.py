@@ -35,7 +35,7 @@ from .serving.frame_id import FrameId
 from .stages.body import leave, open_body
 from .stages.endpoint import read_retry_after
 from .stages.foreign import map_foreign
-from .stages.transport import open_http
+from .stages.http import open_http
 
 __all__ = ["Follower", "follow"]
 

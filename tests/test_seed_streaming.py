@@ -28,7 +28,7 @@ from streamkit.events import (
     Retracted,
     TextDelta,
 )
-from streamkit.stages.transport import open_http
+from streamkit.stages.http import open_http
 from streamkit.testing import Drop, FaultProvider, Hold, KeepAlive, NeverEnd, Reply, Reset, answers
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from ..limits import Limits
 from ..pipeline import Pipeline
 from ..policy import Breaker, Irrevocable, OnRetract, ReroutePolicy
 from ..stages import Buffered, ChunkParser, Endpoint, EventFanout, Suppressor
-from ..stages.transport import pool_limits
+from ..stages.http import pool_limits
 from ..supervisor import Supervisor
 from .face import module_of
 from .healing import Healing
@@ -50,7 +50,7 @@ class HealingTransport:
 
     Args:
         inner: the transport that sends; None makes the client's own kind, without a ceiling
-            of its own (`streamkit.stages.transport.pool_limits`).
+            of its own (`streamkit.stages.http.pool_limits`).
         limits: see `streamkit.Limits`. The SDK's own timeouts hold for each call, too.
         reroute: see `streamkit.ReroutePolicy`.
         stages: as for `streamkit.Client`; none by default, so that nothing is changed.

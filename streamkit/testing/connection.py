@@ -179,7 +179,7 @@ class Connection:
         # on event loops too whose sockets cannot (uvloop). Where the client was
         # faster there may be no socket left to ask (on uvloop it is None).
         with suppress(OSError, AttributeError):
-            descriptor = self._stream.extra(SocketAttribute.raw_socket).fileno()  # noqa: S610
+            descriptor = self._stream.extra(SocketAttribute.raw_socket).fileno()
             with socket.socket(fileno=os.dup(descriptor)) as twin:
                 twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         await self.aclose()

@@ -98,7 +98,7 @@ class FaultProvider:
             local_host="127.0.0.1", local_port=self._wanted_port
         )
         listener = cast("SocketListener", listeners.listeners[0])  # one address, one listener
-        self._port = listener.extra(SocketAttribute.local_port)  # noqa: S610
+        self._port = listener.extra(SocketAttribute.local_port)
         self._tasks = await anyio.create_task_group().__aenter__()
         self._tasks.start_soon(self._accept, listener)
         return self
@@ -118,7 +118,7 @@ class FaultProvider:
 
     async def _accept(self, listener: SocketListener) -> None:
         async with listener:
-            raw = listener.extra(SocketAttribute.raw_socket)  # noqa: S610
+            raw = listener.extra(SocketAttribute.raw_socket)
             while True:
                 await anyio.wait_readable(raw)
                 if self._accept_delay:

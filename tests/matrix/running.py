@@ -17,6 +17,7 @@ from streamkit.events import Rerouted, ResponseCancelled, ResponseCompleted, Res
 from streamkit.logs import Cursor
 from streamkit.pipeline import Line
 from streamkit.response import Response
+from streamkit.stages.http import Pooled
 from streamkit.supervisor.attempt import Attempt
 from streamkit.supervisor.course import Course
 from streamkit.supervisor.delivery import Delivery
@@ -91,7 +92,14 @@ def _tasks_left(before: int) -> list[str]:
 
 
 async def run(case: Case | DialectCase, *, fuse: bool = True) -> Finding:
-    """Run *case*, and compare; without *fuse* every stage has a task of its own."""
+    """
+    Run *case*, and compare.
+
+    Args:
+        case: what happens, and what must come of it.
+        fuse: over streamkit's own connections; off, every stage has a task of
+            its own, and the connections are httpx's.
+    """
     began, problems = perf_counter(), []
     try:
         with anyio.fail_after(SOON):
@@ -105,7 +113,8 @@ async def _run(case: Case | DialectCase, *, fuse: bool) -> list[str]:
     reached, end = anyio.Event(), case.end
     staged = case.staged(reached, SilenceClock())
     async with FaultProvider(stream=staged.stream, buffered=staged.buffered) as provider:
-        async with httpx.AsyncClient(verify=_tls(), trust_env=False) as http:
+        transport = Pooled(_tls()) if fuse else httpx.AsyncHTTPTransport(verify=_tls())
+        async with httpx.AsyncClient(transport=transport) as http:
             async with streamkit.Client(
                 base_url=provider.url.removesuffix("/v1") + staged.base,
                 http=http,

@@ -2,6 +2,8 @@
 
 import gc
 import gzip
+import ssl
+from functools import partial
 
 import anyio
 import attrs
@@ -23,7 +25,7 @@ from streamkit.errors import (
 from streamkit.framing import Frame
 from streamkit.pipeline import Over
 from streamkit.stages import Accumulator, Buffered, Endpoint, Transport
-from streamkit.stages.transport import open_http
+from streamkit.stages.http import Pooled
 from streamkit.testing import (
     Drop,
     FaultProvider,
@@ -45,6 +47,7 @@ BODY = {"model": "m", "messages": [], "stream_options": {"include_usage": False}
 FRAMES = answers.text_stream("a", "b", "c")
 KEY = "zq-1234567890"
 CHAT = get_dialect("openai-chat")
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody: nothing here is encrypted
 
 
 @pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
@@ -53,10 +56,15 @@ def library(request):
     return request.param
 
 
-@pytest.fixture
-async def http(library):
+@pytest.fixture(params=["httpx", "httpx2", "streamkit"])
+async def http(request):
     """Give a client that reads no proxy settings; it must be open at the end of every test."""
-    async with client_of(library, timeout=PATIENCE) as client:
+    makes = {
+        "httpx": partial(client_of, httpx),
+        "httpx2": partial(client_of, httpx2),
+        "streamkit": partial(httpx.AsyncClient, transport=Pooled(NO_TLS)),
+    }
+    async with makes[request.param](timeout=PATIENCE) as client:
         yield client
         assert not client.is_closed
 
@@ -617,12 +625,6 @@ async def test_a_read_broken_off_leaves_the_body(collected, http, kind, fuse):
             await provider.requests[0].disconnected.wait()
 
     assert cause is raised.value
-
-
-async def test_a_client_of_our_own_has_no_clocks():
-    """The client made for those who bring none leaves all waiting to `Limits`."""
-    async with open_http() as http:
-        assert httpx.Timeout(None) == http.timeout
 
 
 async def test_frames_are_values(http):

@@ -284,7 +284,7 @@ async def test_small_writes_are_not_gathered(http):
     seen = []
 
     async def look(wire):
-        raw = wire._stream.extra(SocketAttribute.raw_socket)  # noqa: S610
+        raw = wire._stream.extra(SocketAttribute.raw_socket)
         seen.append(raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
     async with FaultProvider(stream=Reply(look)) as provider:

@@ -1,0 +1,163 @@
+"""The network below streamkit's own HTTP client: a read opens no clock where none is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final
+
+import anyio
+import attrs
+import httpcore
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+__all__ = ["Connected", "Network"]
+
+_BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
+"""What a broken connection raises; TLS's own is an OSError."""
+_EXTRA: Final[dict[str, Any]] = {
+    "ssl_object": TLSAttribute.ssl_object,
+    "client_addr": SocketAttribute.local_address,
+    "server_addr": SocketAttribute.remote_address,
+    "socket": SocketAttribute.raw_socket,
+}
+"""What httpcore calls it, and what anyio does."""
+_NO_CLOCK: Final = contextlib.nullcontext()
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+class Network(httpcore.AsyncNetworkBackend):
+    """
+    Connects on whatever event loop it is called from, as httpcore asks it to.
+
+    httpcore's own opens a cancel scope and a context manager around each read,
+    whether it has a timeout or not; here `Limits` holds the clocks. Where each
+    chunk wakes a task, that is a fifth of what a chunk costs (issue 9; *what a
+    chunk costs*).
+    """
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Connected:
+        """
+        Connect to *host*, within *timeout* seconds.
+
+        Raises:
+            httpcore.ConnectTimeout, httpcore.ConnectError
+        """
+        try:
+            with _clock(timeout):
+                stream = await anyio.connect_tcp(host, port, local_host=local_address)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(error) from error
+        except _BROKEN as error:
+            raise httpcore.ConnectError(error) from error
+        for option in socket_options or ():
+            stream.extra(SocketAttribute.raw_socket).setsockopt(*option)
+        return Connected(stream)
+
+
+@attrs.frozen
+class Connected(httpcore.AsyncNetworkStream):
+    """One connection, plain or within TLS."""
+
+    stream: ByteStream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """
+        Read what has come, at most *max_bytes*; empty at the end.
+
+        Raises:
+            httpcore.ReadTimeout, httpcore.ReadError
+        """
+        try:
+            if timeout is None:  # on the way of every chunk: not even a context manager's steps
+                return await self.stream.receive(max_bytes)
+            with anyio.fail_after(timeout):
+                return await self.stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            return b""
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(error) from error
+        except _BROKEN as error:
+            raise httpcore.ReadError(error) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """
+        Write all of *buffer*.
+
+        Raises:
+            httpcore.WriteTimeout, httpcore.WriteError
+        """
+        if not buffer:
+            return
+        try:
+            with _clock(timeout):
+                await self.stream.send(buffer)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(error) from error
+        except _BROKEN as error:
+            raise httpcore.WriteError(error) from error
+
+    async def aclose(self) -> None:
+        """Close it, whatever is under way."""
+        await self.stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> Connected:
+        """
+        Go on within TLS; where that fails, the connection is closed.
+
+        Raises:
+            httpcore.ConnectTimeout, httpcore.ConnectError
+        """
+        try:
+            with _clock(timeout):
+                return Connected(
+                    await TLSStream.wrap(
+                        self.stream,
+                        server_side=False,
+                        hostname=server_hostname,
+                        ssl_context=ssl_context,
+                        standard_compatible=False,  # HTTP tells where a body ends
+                    )
+                )
+        except BaseException as error:
+            await anyio.aclose_forcefully(self.stream)
+            if isinstance(error, TimeoutError):
+                raise httpcore.ConnectTimeout(error) from error
+            if isinstance(error, (*_BROKEN, anyio.EndOfStream)):
+                raise httpcore.ConnectError(error) from error
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        """Give what httpcore asks for by this name, or None."""
+        if info == "is_readable":
+            return self._has_something()
+        known = _EXTRA.get(info)
+        return None if known is None else self.stream.extra(known, None)
+
+    def _has_something(self) -> bool:
+        """Whether a read would not wait: of a connection that is idle, that is its end."""
+        raw = self.stream.extra(SocketAttribute.raw_socket, None)
+        if raw is None or raw.fileno() < 0:
+            return True
+        with _Selector() as selector:
+            selector.register(raw, selectors.EVENT_READ)
+            return bool(selector.select(0))
+
+
+def _clock(seconds: float | None) -> contextlib.AbstractContextManager[Any]:
+    return _NO_CLOCK if seconds is None else anyio.fail_after(seconds)
