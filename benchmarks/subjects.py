@@ -46,6 +46,12 @@ CLIENTS = {
         "streamkit", "by_hand:raw_httpx", raw=True, about="bytes, and nothing made of them"
     ),
     "raw aiohttp": Subject("streamkit", "by_hand:raw_aiohttp", raw=True, about="the same"),
+    "raw, streamkit's": Subject(
+        "streamkit",
+        "by_hand:raw_own",
+        raw=True,
+        about="httpx over the connections that streamkit opens by itself",
+    ),
     "raw httpx2": Subject("streamkit", "by_hand:raw_httpx2", raw=True, about="the same"),
     "raw httpx-aiohttp": Subject(
         "streamkit", "by_hand:raw_httpx_aiohttp", raw=True, about="httpx over aiohttp"
@@ -59,15 +65,16 @@ CLIENTS = {
         about="the same, read in a task of its own: an asyncio.Queue hands it over",
     ),
     "streamkit": Subject(
-        "streamkit", "ours:together", about="events to one reader, the answer accumulated"
+        "streamkit",
+        "ours:together",
+        about="its own connections; events to one reader, the answer accumulated",
     ),
     "streamkit apart": Subject(
         "streamkit", "ours:apart", about="the same, every stage in a task of its own"
     ),
-    "streamkit, httpx-aiohttp": Subject(
-        "streamkit", "ours:over_aiohttp", about="the same, over aiohttp"
-    ),
-    "streamkit, httpx2": Subject("streamkit", "ours:over_httpx2", about="the same, over httpx2"),
+    "streamkit, httpx": Subject("streamkit", "ours:over_httpx", about="over httpx's connections"),
+    "streamkit, httpx-aiohttp": Subject("streamkit", "ours:over_aiohttp", about="over aiohttp's"),
+    "streamkit, httpx2": Subject("streamkit", "ours:over_httpx2", about="over httpx2's"),
     "streamkit, Anthropic's API": Subject(
         "streamkit", "ours:anthropic", wire="anthropic", about="the same, of Anthropic's bytes"
     ),
@@ -129,7 +136,7 @@ REROUTE = {
 }
 """``work(script)`` gives how long the first healed delta took (microseconds)."""
 
-DECLARED = "anyio, attrs, httpx, httpx_sse, msgspec, structlog"
+DECLARED = "anyio, attrs, httpcore, httpx, httpx_sse, msgspec, structlog"
 """streamkit's dependencies, as `pyproject.toml` has them, by module."""
 
 IMPORT = {

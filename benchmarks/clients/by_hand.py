@@ -37,6 +37,13 @@ def httpx2_client():
     return httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
 
 
+def own_client():
+    """The client that streamkit opens where it is given none."""
+    from streamkit.stages.http import open_http
+
+    return open_http()
+
+
 def _raw(make):
     @asynccontextmanager
     async def client(root):
@@ -53,6 +60,7 @@ def _raw(make):
 
 
 raw_httpx = _raw(http_client)
+raw_own = _raw(own_client)
 raw_httpx2 = _raw(httpx2_client)
 raw_httpx_aiohttp = _raw(aiohttp_client)
 

@@ -1,6 +1,6 @@
 """streamkit, with each of its HTTP clients."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import streamkit
 from streamkit.events import ReasoningDelta, ResponseCompleted, TextDelta, ToolCallDelta
@@ -12,8 +12,8 @@ SAYS = {TextDelta: "text", ReasoningDelta: "text", ToolCallDelta: "arguments"}
 
 
 @asynccontextmanager
-async def opened(root, make=http_client, **options):
-    """A client of the provider's."""
+async def opened(root, make=nullcontext, **options):
+    """A client of the provider's, over the connections that *make* opens; by default its own."""
     async with (
         make() as http,
         streamkit.Client(base_url=root + "/v1", http=http, **options) as client,
@@ -42,7 +42,7 @@ async def read_events(client, script, seen, wire="openai"):
     return event.response.text
 
 
-def _client(make=http_client, wire="openai", **options):
+def _client(make=nullcontext, wire="openai", **options):
     @asynccontextmanager
     async def client_of(root):
         async with opened(root, make, **options) as client:
@@ -57,6 +57,7 @@ def _client(make=http_client, wire="openai", **options):
 
 together = _client()
 apart = _client(fuse=False)
+over_httpx = _client(http_client)
 over_aiohttp = _client(aiohttp_client)
 over_httpx2 = _client(httpx2_client)
 

@@ -33,7 +33,7 @@ def open_http() -> httpx.AsyncClient:
     (`pool_limits`). Where the environment names a proxy, it is httpx's own
     all through, which knows proxies; elsewhere a chunk costs less (`Pooled`).
     """
-    if getproxies():
+    if getproxies().keys() - {"no"}:  # which says where none is asked
         return httpx.AsyncClient(timeout=None, limits=pool_limits(httpx))  # noqa: S113 (see above)
     return httpx.AsyncClient(timeout=None, transport=Pooled())  # noqa: S113 (see above)
 

@@ -205,6 +205,13 @@ async def test_the_environments_proxy_is_asked(monkeypatch, name):
     assert ["http://llm.invalid/v1/chat/completions"] == [each.path for each in proxy.requests]
 
 
+async def test_no_proxy_alone_is_none(monkeypatch):
+    """Where only the exceptions are named, there is nothing to except."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    async with open_http() as http:
+        assert isinstance(http._transport, Pooled)
+
+
 async def test_closing_it_closes_every_connection():
     """The idle ones, too: the provider sees them end."""
     async with FaultProvider(stream=Reply(*FRAMES)) as provider:
