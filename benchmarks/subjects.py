@@ -50,7 +50,7 @@ CLIENTS = {
         "streamkit",
         "by_hand:raw_own",
         raw=True,
-        about="httpx over the connections that streamkit opens by itself",
+        about="the HTTP client that streamkit opens by itself",
     ),
     "raw httpx2": Subject("streamkit", "by_hand:raw_httpx2", raw=True, about="the same"),
     "raw httpx-aiohttp": Subject(
@@ -67,12 +67,12 @@ CLIENTS = {
     "streamkit": Subject(
         "streamkit",
         "ours:together",
-        about="its own connections; events to one reader, the answer accumulated",
+        about="its own HTTP client; events to one reader, the answer accumulated",
     ),
     "streamkit apart": Subject(
         "streamkit", "ours:apart", about="the same, every stage in a task of its own"
     ),
-    "streamkit, httpx": Subject("streamkit", "ours:over_httpx", about="over httpx's connections"),
+    "streamkit, httpx": Subject("streamkit", "ours:over_httpx", about="over httpx's client"),
     "streamkit, httpx-aiohttp": Subject("streamkit", "ours:over_aiohttp", about="over aiohttp's"),
     "streamkit, httpx2": Subject("streamkit", "ours:over_httpx2", about="over httpx2's"),
     "streamkit, Anthropic's API": Subject(

@@ -5,6 +5,7 @@ import json
 import logging
 
 import anyio
+import httpx
 import pytest
 from openai.types.chat import ChatCompletion
 
@@ -28,7 +29,6 @@ from streamkit.events import (
     Retracted,
     TextDelta,
 )
-from streamkit.stages.http import open_http
 from streamkit.testing import Drop, FaultProvider, Hold, KeepAlive, NeverEnd, Reply, Reset, answers
 
 pytestmark = pytest.mark.anyio
@@ -623,9 +623,7 @@ async def test_the_pipeline_is_composed_by_hand():
     """The stages and the supervisor of the design, as one line."""
     reply = Reply(*answers.text_stream("Hel")[:2], Drop())
     async with FaultProvider(stream=reply, buffered=Reply(answers.completion("Hello"))) as provider:
-        http = open_http()
-        http.base_url = provider.url
-        async with http:
+        async with httpx.AsyncClient(base_url=provider.url) as http:
             pipeline = Pipeline(
                 [
                     Transport(http),

@@ -37,13 +37,6 @@ def httpx2_client():
     return httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
 
 
-def own_client():
-    """The client that streamkit opens where it is given none."""
-    from streamkit.stages.http import open_http
-
-    return open_http()
-
-
 def _raw(make):
     @asynccontextmanager
     async def client(root):
@@ -60,9 +53,32 @@ def _raw(make):
 
 
 raw_httpx = _raw(http_client)
-raw_own = _raw(own_client)
 raw_httpx2 = _raw(httpx2_client)
 raw_httpx_aiohttp = _raw(aiohttp_client)
+
+
+@asynccontextmanager
+async def raw_own(root):
+    """The client that streamkit opens where it is given none; it has `send` alone."""
+    from streamkit.framing import encode
+    from streamkit.stages.http import open_http
+
+    async with open_http() as http:
+
+        async def read(script, seen):
+            asked = http.build_request(
+                "POST",
+                root + PATH,
+                headers={"content-type": "application/json"},
+                timeout=(None, None, None, None),
+                content=encode(request(script)),
+            )
+            response = await http.send(asked, stream=True)
+            async for chunk in response.stream:
+                seen(chunk)
+            await response.aclose()
+
+        yield read
 
 
 @asynccontextmanager

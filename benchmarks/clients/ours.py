@@ -13,7 +13,7 @@ SAYS = {TextDelta: "text", ReasoningDelta: "text", ToolCallDelta: "arguments"}
 
 @asynccontextmanager
 async def opened(root, make=nullcontext, **options):
-    """A client of the provider's, over the connections that *make* opens; by default its own."""
+    """A client of the provider's, over the HTTP client that *make* opens; by default its own."""
     async with (
         make() as http,
         streamkit.Client(base_url=root + "/v1", http=http, **options) as client,

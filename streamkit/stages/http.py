@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
+from typing import Any, Final, Self
 from urllib.request import getproxies
 
 import attrs
@@ -13,7 +15,7 @@ import httpx
 
 from .network import Network
 
-__all__ = ["Pooled", "open_http", "pool_limits"]
+__all__ = ["Http", "open_http", "pool_limits"]
 
 _IDLE: Final = 20
 """
@@ -23,19 +25,21 @@ ended together took 19 s of processor time; with 20 it was 1.4 s.
 """
 _KEPT: Final = 5.0
 """How long they are kept (seconds)."""
+_TIMEOUTS: Final = ("connect", "read", "write", "pool")
+"""httpcore's names, in httpx's order."""
 
 
-def open_http() -> httpx.AsyncClient:
+def open_http() -> Any:
     """
     Open the HTTP client of those who bring none.
 
-    Its clocks are off: `Limits` has them. Its pool has no ceiling
-    (`pool_limits`). Where the environment names a proxy, it is httpx's own
-    all through, which knows proxies; elsewhere a chunk costs less (`Pooled`).
+    It has no clocks but those it is given: `Limits` has them. Its pool has no
+    ceiling (`pool_limits`). Where the environment names a proxy it is httpx's,
+    which knows proxies; elsewhere `Http`, of which a chunk costs less.
     """
     if getproxies().keys() - {"no"}:  # which says where none is asked
         return httpx.AsyncClient(timeout=None, limits=pool_limits(httpx))  # noqa: S113 (see above)
-    return httpx.AsyncClient(timeout=None, transport=Pooled())  # noqa: S113 (see above)
+    return Http()
 
 
 def pool_limits(library: Any) -> Any:
@@ -54,13 +58,14 @@ def pool_limits(library: Any) -> Any:
     )
 
 
-class Pooled(httpx.AsyncBaseTransport):
+class Http:
     """
-    httpx's way to httpcore's pool, short of what each chunk would pay for on it.
+    What is asked of an HTTP client here, in httpx's shape, with httpcore right below.
 
     The pool is httpcore's, and so is HTTP/1.1; the sockets are `Network`'s, and
-    a body is httpcore's own iterator. Exceptions are httpcore's: they are
-    mapped where all are (`streamkit.stages.foreign`).
+    a body is httpcore's own iterator. There are no cookies, redirects, proxies
+    or hooks, and so nothing that a request or a chunk pays for them. Exceptions
+    are httpcore's: they are mapped where all are (`streamkit.stages.foreign`).
 
     Args:
         tls: what certificates are trusted; None is what httpx trusts.
@@ -75,30 +80,74 @@ class Pooled(httpx.AsyncBaseTransport):
             network_backend=Network(),
         )
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; see httpx, `AsyncBaseTransport`."""
-        url = request.url
-        response = await self._pool.handle_async_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
+    def build_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: tuple[float | None, ...],
+        content: bytes = b"",
+        params: Mapping[str, str] | None = None,
+    ) -> httpcore.Request:
+        """
+        Build a request; see httpx, ``AsyncClient.build_request``.
+
+        Args:
+            method: ``GET`` or ``POST``.
+            url: absolute; a user and a password in it are sent as Basic does (RFC 7617).
+            headers: these hold, whatever *url* says.
+            timeout: connect, read, write, and a place in the pool (seconds).
+            content: the body.
+            params: the query.
+
+        Raises:
+            httpx.InvalidURL, UnicodeEncodeError: it cannot be sent.
+        """
+        where, always = _address(url, tuple((params or {}).items()))
+        named = {**always, **{name.lower(): value for name, value in headers.items()}}
+        if content:
+            named["content-length"] = str(len(content))
+        return httpcore.Request(
+            method,
+            where,
+            headers=[
+                (name.encode("ascii"), value.encode("ascii")) for name, value in named.items()
+            ],
+            content=content,
+            extensions={"timeout": dict(zip(_TIMEOUTS, timeout, strict=True))},
         )
+
+    async def send(self, request: httpcore.Request, *, stream: bool) -> httpx.Response:
+        """Send it; the body is the caller's to read and to close, whatever *stream* says."""
+        response = await self._pool.handle_async_request(request)
         return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_Body(response.stream),
-            extensions=response.extensions,
+            response.status, headers=response.headers, stream=_Body(response.stream)
         )
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+@lru_cache(maxsize=256)  # addresses: a process asks few, and parsing one is not cheap
+def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[httpcore.URL, dict[str, str]]:
+    """Give where *url* is, and the headers that every request to it has."""
+    parsed = httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
+    headers = {"host": parsed.netloc.decode("ascii"), "user-agent": "streamkit"}
+    if parsed.userinfo:
+        told = f"{parsed.username}:{parsed.password}".encode()
+        headers["authorization"] = f"Basic {b64encode(told).decode('ascii')}"
+    where = httpcore.URL(
+        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
+    )
+    return where, headers
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import selectors
+import select
 import ssl
 from collections.abc import Iterable
 from typing import Any, Final
@@ -26,7 +26,6 @@ _EXTRA: Final[dict[str, Any]] = {
 }
 """What httpcore calls it, and what anyio does."""
 _NO_CLOCK: Final = contextlib.nullcontext()
-_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class Network(httpcore.AsyncNetworkBackend):
@@ -154,9 +153,11 @@ class Connected(httpcore.AsyncNetworkStream):
         raw = self.stream.extra(SocketAttribute.raw_socket, None)
         if raw is None or raw.fileno() < 0:
             return True
-        with _Selector() as selector:
-            selector.register(raw, selectors.EVENT_READ)
-            return bool(selector.select(0))
+        if hasattr(select, "poll"):  # knows no highest descriptor, as select does
+            poll = select.poll()
+            poll.register(raw, select.POLLIN)
+            return bool(poll.poll(0))
+        return bool(select.select([raw], [], [], 0)[0])
 
 
 def _clock(seconds: float | None) -> contextlib.AbstractContextManager[Any]:

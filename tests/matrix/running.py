@@ -4,7 +4,7 @@ import gc
 import json
 import ssl
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from streamkit.events import Rerouted, ResponseCancelled, ResponseCompleted, Res
 from streamkit.logs import Cursor
 from streamkit.pipeline import Line
 from streamkit.response import Response
-from streamkit.stages.http import Pooled
+from streamkit.stages.http import Http
 from streamkit.supervisor.attempt import Attempt
 from streamkit.supervisor.course import Course
 from streamkit.supervisor.delivery import Delivery
@@ -97,8 +97,8 @@ async def run(case: Case | DialectCase, *, fuse: bool = True) -> Finding:
 
     Args:
         case: what happens, and what must come of it.
-        fuse: over streamkit's own connections; off, every stage has a task of
-            its own, and the connections are httpx's.
+        fuse: over streamkit's own HTTP client; off, every stage has a task of
+            its own, and the client is httpx's.
     """
     began, problems = perf_counter(), []
     try:
@@ -113,8 +113,8 @@ async def _run(case: Case | DialectCase, *, fuse: bool) -> list[str]:
     reached, end = anyio.Event(), case.end
     staged = case.staged(reached, SilenceClock())
     async with FaultProvider(stream=staged.stream, buffered=staged.buffered) as provider:
-        transport = Pooled(_tls()) if fuse else httpx.AsyncHTTPTransport(verify=_tls())
-        async with httpx.AsyncClient(transport=transport) as http:
+        theirs = partial(httpx.AsyncClient, verify=_tls(), trust_env=False)
+        async with Http(_tls()) if fuse else theirs() as http:
             async with streamkit.Client(
                 base_url=provider.url.removesuffix("/v1") + staged.base,
                 http=http,

@@ -3,7 +3,6 @@
 import gc
 import gzip
 import ssl
-from functools import partial
 
 import anyio
 import attrs
@@ -25,7 +24,7 @@ from streamkit.errors import (
 from streamkit.framing import Frame
 from streamkit.pipeline import Over
 from streamkit.stages import Accumulator, Buffered, Endpoint, Transport
-from streamkit.stages.http import Pooled
+from streamkit.stages.http import Http
 from streamkit.testing import (
     Drop,
     FaultProvider,
@@ -59,14 +58,14 @@ def library(request):
 @pytest.fixture(params=["httpx", "httpx2", "streamkit"])
 async def http(request):
     """Give a client that reads no proxy settings; it must be open at the end of every test."""
-    makes = {
-        "httpx": partial(client_of, httpx),
-        "httpx2": partial(client_of, httpx2),
-        "streamkit": partial(httpx.AsyncClient, transport=Pooled(NO_TLS)),
-    }
-    async with makes[request.param](timeout=PATIENCE) as client:
-        yield client
-        assert not client.is_closed
+    theirs = {"httpx": httpx, "httpx2": httpx2}
+    if request.param in theirs:
+        async with client_of(theirs[request.param], timeout=PATIENCE) as client:
+            yield client
+            assert not client.is_closed
+    else:
+        async with Http(NO_TLS) as client:
+            yield client
 
 
 def client_of(library, **more):

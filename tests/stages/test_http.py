@@ -4,6 +4,7 @@ import gc
 import math
 import socket
 import ssl
+from base64 import b64encode
 
 import anyio
 import httpx
@@ -13,7 +14,7 @@ from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSListener
 
 import streamkit
-from streamkit.stages.http import Pooled, open_http
+from streamkit.stages.http import Http, open_http
 from streamkit.testing import FaultProvider, Hold, Reply, answers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
@@ -115,12 +116,6 @@ async def raised_by(base_url, **limits):
     return raised.value
 
 
-async def test_it_has_no_clocks():
-    """All waiting is left to `Limits`."""
-    async with open_http() as http:
-        assert httpx.Timeout(None) == http.timeout
-
-
 @pytest.mark.usefixtures("trusted")
 async def test_an_answer_comes_within_tls(authority):
     """Certificates are checked as httpx does, and the connection lives on."""
@@ -209,14 +204,42 @@ async def test_no_proxy_alone_is_none(monkeypatch):
     """Where only the exceptions are named, there is nothing to except."""
     monkeypatch.setenv("NO_PROXY", "*")
     async with open_http() as http:
-        assert isinstance(http._transport, Pooled)
+        assert isinstance(http, Http)
+
+
+async def test_a_password_in_the_address_is_sent():
+    """As Basic has it (RFC 7617), and never in a path or in ``Host``."""
+    async with FaultProvider(stream=Reply(*FRAMES)) as provider:
+        base_url = provider.url.replace("//", "//me:s%26cret@")
+        async with streamkit.Client(base_url=base_url) as client:
+            response = await client.complete(BODY)
+
+    told = provider.requests[0]
+    assert ("Hello", "/v1/chat/completions") == (response.text, told.path)
+    assert httpx.URL(provider.url).netloc.decode() == told.headers["host"]
+    assert f"Basic {b64encode(b'me:s&cret').decode()}" == told.headers["authorization"]
+
+
+async def test_what_is_asked_for_holds():
+    """Whatever their case, the caller's headers stand in the place of its own, once each."""
+    mine = {"User-Agent": "mine", "AUTHORIZATION": "Other x", "Host": "elsewhere"}
+    async with FaultProvider(stream=Reply(*FRAMES)) as provider:
+        base_url = provider.url.replace("//", "//me:secret@")
+        async with streamkit.Client(base_url=base_url, headers=mine) as client:
+            await client.complete(BODY)
+        async with streamkit.Client(base_url=provider.url) as client:
+            await client.complete(BODY)
+
+    told, plain = (request.headers for request in provider.requests)
+    assert {**mine} == {name: told[name.lower()] for name in mine}
+    assert "streamkit" == plain["user-agent"]
 
 
 async def test_closing_it_closes_every_connection():
     """The idle ones, too: the provider sees them end."""
     async with FaultProvider(stream=Reply(*FRAMES)) as provider:
-        async with httpx.AsyncClient(transport=Pooled(), base_url=provider.url) as http:
-            async with streamkit.Client(http=http) as client:
+        async with Http() as http:
+            async with streamkit.Client(base_url=provider.url, http=http) as client:
                 await client.complete(BODY)
             assert 1 == provider.connections
         with anyio.fail_after(5):

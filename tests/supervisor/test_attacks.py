@@ -4,12 +4,12 @@ import asyncio
 import traceback
 
 import anyio
+import httpx
 import pytest
 
 import streamkit
 from streamkit import Limits, ReroutePolicy
 from streamkit.events import ResponseCompleted, ResponseFailed, TextDelta
-from streamkit.stages.http import open_http
 from streamkit.testing import FaultProvider, Hold, Reply, answers
 
 pytestmark = pytest.mark.anyio
@@ -86,8 +86,7 @@ async def test_a_log_that_raises_ends_the_run():
 
     reply = Reply(*answers.text_stream("a"))
     provider = FaultProvider(stream=reply, buffered=NO)
-    async with provider, open_http() as http:
-        http.base_url = provider.url
+    async with provider, httpx.AsyncClient(base_url=provider.url) as http:
         pipeline = streamkit.Pipeline(
             [
                 streamkit.Transport(http),

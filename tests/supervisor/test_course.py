@@ -1,6 +1,7 @@
 """The attempts of a run over real HTTP: the ladder, retries, the breaker, a collected stream."""
 
 import anyio
+import httpx
 import pytest
 
 import streamkit
@@ -8,7 +9,6 @@ from streamkit import Limits, ReroutePolicy
 from streamkit.events import Rerouted, ResponseCompleted, ResponseFailed, TextDelta
 from streamkit.framing import encode
 from streamkit.stages import Collected
-from streamkit.stages.http import open_http
 from streamkit.testing import Drop, FaultProvider, Hold, Reply, answers
 
 from ..dialects import test_llama_stack_turn as agents
@@ -208,8 +208,7 @@ async def test_a_collected_source_can_be_composed_by_hand():
     """It is a source like the others, and truncation is told."""
     cut = Reply(*answers.text_stream("Hel", "lo")[:2])
     async with FaultProvider(stream=[cut, HELLO]) as provider:
-        async with open_http() as http:
-            http.base_url = provider.url
+        async with httpx.AsyncClient(base_url=provider.url) as http:
             pipeline = streamkit.Pipeline(
                 [
                     Collected(http),
