@@ -3,7 +3,8 @@
 import math
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from .figures import FEWEST, figure, percentile
 from .processes import Cores, workers
@@ -37,26 +38,29 @@ class Tally:
     """What a scenario's subjects came to, so far."""
 
     scenario: object
+    bench: Bench
     failed: dict = field(default_factory=dict)
     samples: dict = field(default_factory=dict)
     """By subject, by metric: one value a round, None where there was none."""
     late: dict = field(default_factory=dict)
     rounds: int = 0
+    seconds: float = 0.0
+    """How long it took."""
 
-    def round(self, bench, names):
+    def round(self, names):
         """Measure the subjects, each in as many turns as a round has; what fails is out."""
         parts = {name: [] for name in names}
         for _ in range(self.scenario.turns):
             for name in names:
-                self._turn(bench, name, parts)
+                self._turn(name, parts)
         for name, made in parts.items():
             self._note(name, self.scenario.joined(made))
         self.rounds += 1
 
-    def _turn(self, bench, name, parts):
+    def _turn(self, name, parts):
         if name in parts:
             try:
-                parts[name].append(self.scenario.once(bench, name))
+                parts[name].append(self.scenario.once(self.bench, name))
             except Unavailable as error:
                 self.fail(name, error)
                 del parts[name]
@@ -83,14 +87,14 @@ class Tally:
         }
         return found | {self.scenario.base} if found else found
 
-    def report(self, seconds):
+    def report(self):
         """What it came to, as JSON has it."""
         scenario = self.scenario
         return {
             "title": scenario.title,
             "unit": scenario.unit,
             "base": scenario.base,
-            "seconds": round(seconds, 1),
+            "seconds": round(self.seconds, 1),
             "failed": self.failed,
             "samples": {
                 name: {metric: _rounded(values) for metric, values in metrics.items()}
@@ -110,9 +114,9 @@ def _digest(late):
     return {str(share): round(percentile(late, share), 1) for share in PERCENTILES}
 
 
-def measured(scenario, bench, runs, say=print):
+def measured(scenarios, bench, runs, say=print):
     """
-    Measure a scenario.
+    Measure scenarios whose figures are compared: their rounds alternate.
 
     Every round each subject has its turn, or several that are joined, in an
     order that moves on by one from round to round. Where figures spread too
@@ -120,42 +124,56 @@ def measured(scenario, bench, runs, say=print):
     again.
 
     Args:
-        scenario: see `benchmarks.scenarios`.
+        scenarios: see `benchmarks.scenarios`; most are compared with no other.
         bench: who does it.
         runs: how many rounds (a count).
         say: told how it goes.
 
     Returns:
-        What it came to, as JSON has it.
+        What each came to, as JSON has it, by key.
     """
-    began, tally = time.monotonic(), Tally(scenario)
-    bench.notes = {}
     with ExitStack() as stack:
-        names = scenario.names
-        if scenario.room != "import":
-            started = workers(scenario.room, names, bench.venvs, bench.provider, bench.cores)
-            bench.workers, tally.failed = stack.enter_context(started)
-        for name in names:
-            if name not in tally.failed:
-                try:
-                    scenario.prepare(bench, name)
-                    tally.samples[name] = {metric: [] for metric in scenario.metrics}
-                except Unavailable as error:
-                    tally.fail(name, error)
-        while tally.rounds < runs + (runs // 2 if runs >= FEWEST else 0):
-            if tally.rounds >= runs and time.monotonic() > bench.until:
-                break
-            wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
-            turns = [name for name in names if name in wanted and name in tally.samples]
-            if not turns:
-                break
-            at = tally.rounds % len(turns)
-            tally.round(bench, turns[at:] + turns[:at])
-        bench.workers = {}
-    seconds = time.monotonic() - began
-    lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""
-    say(f"{seconds:5.0f} s  {scenario.title}: {tally.rounds} rounds{lost}")
-    return tally.report(seconds)
+        tallies = [_begun(scenario, replace(bench), stack) for scenario in scenarios]
+        going = tallies
+        while going:
+            going = [tally for tally in going if _goes_on(tally, runs)]
+    for tally in tallies:
+        lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""
+        say(f"{tally.seconds:5.0f} s  {tally.scenario.title}: {tally.rounds} rounds{lost}")
+    return {tally.scenario.key: tally.report() for tally in tallies}
+
+
+def _begun(scenario, bench, stack):
+    """Start the subjects of a scenario, and prepare each."""
+    began, tally = time.monotonic(), Tally(scenario, bench)
+    bench.workers, bench.notes = {}, {}
+    if scenario.room != "import":
+        started = workers(scenario.room, scenario.names, bench.venvs, bench.provider, bench.cores)
+        bench.workers, tally.failed = stack.enter_context(started)
+    for name in scenario.names:
+        if name not in tally.failed:
+            try:
+                scenario.prepare(bench, name)
+                tally.samples[name] = {metric: [] for metric in scenario.metrics}
+            except Unavailable as error:
+                tally.fail(name, error)
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
+def _goes_on(tally, runs):
+    """Make a round more, if one is wanted; give whether it was."""
+    began, extra = time.monotonic(), runs // 2 if runs >= FEWEST else 0
+    if tally.rounds >= runs + extra or (tally.rounds >= runs and began > tally.bench.until):
+        return False
+    wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
+    turns = [name for name in tally.scenario.names if name in wanted and name in tally.samples]
+    if not turns:
+        return False
+    at = tally.rounds % len(turns)
+    tally.round(turns[at:] + turns[:at])
+    tally.seconds += time.monotonic() - began
+    return True
 
 
 def run(scenarios, venvs, *, runs=FEWEST, pinned=True, say=print):
@@ -171,9 +189,8 @@ def run(scenarios, venvs, *, runs=FEWEST, pinned=True, say=print):
     """
     cores, until = Cores(pinned=pinned), time.monotonic() + EXTRA
     results = {}
-    for scenario in scenarios:
+    for _, compared in groupby(scenarios, lambda scenario: scenario.compared or scenario.key):
         with provider() as peer:  # a fresh one: what a failed client left open is gone
             cores.provider(peer.pid)
-            bench = Bench(venvs, cores, peer, until=until)
-            results[scenario.key] = measured(scenario, bench, runs, say)
+            results |= measured([*compared], Bench(venvs, cores, peer, until=until), runs, say)
     return results

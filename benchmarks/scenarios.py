@@ -52,6 +52,8 @@ class Scenario:
     unit: str = "µs a chunk"
     turns: int = 1
     """Into how many a round is cut: what the machine does for a second then hits every subject."""
+    compared: str = ""
+    """What it shares with those whose figures it is compared with: their rounds alternate."""
 
     def prepare(self, bench, name):
         """Warm up."""
@@ -75,11 +77,17 @@ class Burst(Scenario):
     """A whole answer at once."""
 
     script: str = ""
+    chunks: int = 0
+    """Read in one measurement, whatever the answer's length; 0: as many as take `LONG_ENOUGH`."""
     metrics: tuple = ("cpu", "wall", "peak")
 
     def prepare(self, bench, name):
+        events = int(self.script.split("-")[1])
+        if self.chunks:
+            bench.notes[name] = self.chunks // events
+            return
         first = bench.workers[name].tell("burst", script=self.script, repeat=1)
-        seconds = first["wall"] * int(self.script.split("-")[1])
+        seconds = first["wall"] * events
         bench.notes[name] = max(1, min(MOST_REPEATS, math.ceil(LONG_ENOUGH / seconds)))
 
     def once(self, bench, name):
@@ -88,7 +96,8 @@ class Burst(Scenario):
 
     def smaller(self):
         kind, events, per_chunk = self.script.split("-")
-        return replace(self, script=f"{kind}-{max(int(events) // 10, 400)}-{per_chunk}")
+        events, chunks = max(int(events) // 10, 400), self.chunks // 10
+        return replace(self, script=f"{kind}-{events}-{per_chunk}", chunks=chunks)
 
 
 @dataclass(frozen=True)
@@ -304,9 +313,17 @@ SCENARIOS = (
     Burst("burst-16", "Burst, 16 events in each HTTP chunk", EVERY, script="text-4000-16"),
     Burst("tools", "Tool calls, their arguments in 2,000 deltas", STANDING, script="tools-2000-1"),
     Burst("reasoning", "Reasoning, then text, 2,000 deltas", STANDING, script="reasoning-2000-1"),
-    Burst("long-1000", "1,000 chunks", FLAT, script="text-1000-1"),
-    Burst("long-10000", "10,000 chunks", FLAT, script="text-10000-1"),
-    Burst("long-100000", "100,000 chunks", FLAT, script="text-100000-1"),
+    *(
+        Burst(
+            f"long-{events}",
+            f"{events:,} chunks",
+            FLAT,
+            script=f"text-{events}-1",
+            chunks=100_000,
+            compared="long",
+        )
+        for events in (1000, 10_000, 100_000)
+    ),
     Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=50, run_in=10),
     Drip("drip-100", "Drip, 100 streams", DRAWN, streams=100),
     Drip("drip-500", "Drip, 500 streams", STANDING, streams=500),

@@ -258,14 +258,18 @@ class Cursor:
 
     async def _wait(self) -> bool:
         """Wait, level with the newest event, for the log to move. Gives True for a heartbeat."""
-        moved = self._arm()
+        moved, late = self._arm(), False
         try:
-            with anyio.move_on_after(self.heartbeat) as scope:
+            if self.heartbeat is None:
                 await moved
+            else:
+                with anyio.move_on_after(self.heartbeat) as scope:
+                    await moved
+                late = scope.cancelled_caught
         finally:
             self._disarm()
         nudged, self._nudged = self._nudged, False
-        return nudged or scope.cancelled_caught
+        return nudged or late
 
     def _arm(self) -> Awaitable[object]:
         """Give what ends when the log moves, or at a nudge; `_disarm` where it does not."""

@@ -64,19 +64,29 @@ class Network(httpcore.AsyncNetworkBackend):
         return Connected(stream)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Connected(httpcore.AsyncNetworkStream):
-    """One connection, plain or within TLS."""
+    """
+    One connection, plain or within TLS.
+
+    What is written first behind a read goes with what is written next, or right
+    before the next read: the headers of a request and its body in one packet.
+    """
 
     stream: ByteStream
+    _held: bytes | None = attrs.field(default=b"", init=False)
+    """What is held back; None where the next write goes by itself."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """
         Read what has come, at most *max_bytes*; empty at the end.
 
         Raises:
-            httpcore.ReadTimeout, httpcore.ReadError
+            httpcore.ReadTimeout, httpcore.ReadError; of what was held back, as `write` does.
         """
+        if self._held:
+            await self._send(self._held, timeout)
+        self._held = b""
         try:
             if timeout is None:  # on the way of every chunk: not even a context manager's steps
                 return await self.stream.receive(max_bytes)
@@ -96,11 +106,16 @@ class Connected(httpcore.AsyncNetworkStream):
         Raises:
             httpcore.WriteTimeout, httpcore.WriteError
         """
-        if not buffer:
-            return
+        if self._held == b"":
+            self._held = buffer
+        elif buffer:
+            held, self._held = self._held or b"", None
+            await self._send(held + buffer, timeout)
+
+    async def _send(self, data: bytes, timeout: float | None) -> None:
         try:
             with _clock(timeout):
-                await self.stream.send(buffer)
+                await self.stream.send(data)
         except TimeoutError as error:
             raise httpcore.WriteTimeout(error) from error
         except _BROKEN as error:

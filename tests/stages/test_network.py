@@ -43,8 +43,8 @@ async def connected(listener, timeout=PATIENCE, **options):
 async def test_bytes_go_both_ways(ends):
     """And the end is empty, as often as it is read."""
     near, far = ends
-    await near.write(b"")
-    await near.write(b"hello")
+    await near.write(b"hel")
+    await near.write(b"lo")
     assert b"hello" == far.recv(10)
 
     far.sendall(b"there")
@@ -52,6 +52,28 @@ async def test_bytes_go_both_ways(ends):
     assert b"re" == await near.read(3, timeout=PATIENCE)
     far.close()
     assert [b"", b""] == [await near.read(3), await near.read(3)]
+
+
+async def test_headers_and_body_are_one_packet(ends):
+    """The first write waits for the second; where there is none, it goes before the read."""
+    near, far = ends
+    far.setblocking(False)
+    for end in (b"1", b"2"):
+        await near.write(b"headers")
+        with pytest.raises(BlockingIOError):
+            far.recv(100)
+        await near.write(b" body")
+        assert b"headers body" == far.recv(100)
+        await near.write(b"")  # httpcore's, for the end of a message
+        await near.write(b", more")
+        assert b", more" == far.recv(100)
+        far.send(end)
+        assert end == await near.read(1)
+
+    await near.write(b"headers alone")
+    far.send(b"x")
+    assert b"x" == await near.read(1)
+    assert b"headers alone" == far.recv(100)
 
 
 async def test_a_read_has_the_clock_it_is_given(ends):
@@ -67,8 +89,17 @@ async def test_a_read_has_the_clock_it_is_given(ends):
 async def test_a_write_has_the_clock_it_is_given(ends):
     """Nobody reads at the other end."""
     near, _ = ends
+    await near.write(b"headers")
     with pytest.raises(httpcore.WriteTimeout):
         await near.write(bytes(64 * 1024 * 1024), timeout=SOON)
+
+
+async def test_what_was_held_back_has_the_clock_of_the_read(ends):
+    """Nobody reads at the other end."""
+    near, _ = ends
+    await near.write(bytes(64 * 1024 * 1024))
+    with pytest.raises(httpcore.WriteTimeout):
+        await near.read(1, timeout=SOON)
 
 
 async def test_a_reset_is_an_error_of_reading_and_of_writing(ends):
@@ -91,8 +122,9 @@ async def test_a_connection_closed_here_is_an_error(ends):
 
     with pytest.raises(httpcore.ReadError):
         await near.read(1)
+    await near.write(b"x")
     with pytest.raises(httpcore.WriteError):
-        await near.write(b"x")
+        await near.write(b"y")
 
 
 async def test_it_is_readable_where_a_read_would_not_wait(ends):
