@@ -13,18 +13,10 @@ import attrs
 import httpcore
 import httpx
 
-from .network import Network
+from .pool import IDLE, KEPT, Pool
 
 __all__ = ["Http", "open_http", "pool_limits"]
 
-_IDLE: Final = 20
-"""
-Idle connections that are kept (a count). Each request and each end looks at every one, 0.04 ms
-each (httpcore 1.0.9, CPython 3.11): where all of a thousand were kept, a thousand answers that
-ended together took 19 s of processor time; with 20 it was 1.4 s.
-"""
-_KEPT: Final = 5.0
-"""How long they are kept (seconds)."""
 _TIMEOUTS: Final = ("connect", "read", "write", "pool")
 """httpcore's names, in httpx's order."""
 
@@ -48,13 +40,16 @@ def pool_limits(library: Any) -> Any:
 
     ``max_connections`` (a count) is None: every stream has a connection of its
     own, so as many are open as the caller asks for at once. Of those that are
-    idle 20 are kept (a count), for 5 seconds, as httpx does by itself.
+    idle 20 are kept (a count), for 5 seconds, as httpx does by itself: each
+    request and each end looks at every one, 0.04 ms each (httpcore 1.0.9,
+    CPython 3.11), so a thousand answers that ended together took 19 s of
+    processor time where all were kept, and 1.4 s with 20.
 
     Args:
         library: whose limits: httpx, or a module of its shape (httpx2).
     """
     return library.Limits(
-        max_connections=None, max_keepalive_connections=_IDLE, keepalive_expiry=_KEPT
+        max_connections=None, max_keepalive_connections=IDLE, keepalive_expiry=KEPT
     )
 
 
@@ -62,23 +57,18 @@ class Http:
     """
     What is asked of an HTTP client here, in httpx's shape, with httpcore right below.
 
-    The pool is httpcore's, and so is HTTP/1.1; the sockets are `Network`'s, and
-    a body is httpcore's own iterator. There are no cookies, redirects, proxies
-    or hooks, and so nothing that a request or a chunk pays for them. Exceptions
-    are httpcore's: they are mapped where all are (`streamkit.stages.foreign`).
+    HTTP/1.1 is httpcore's, and a body is its own iterator; the connections are
+    a `Pool`'s, and their sockets `Network`'s. There are no cookies, redirects,
+    proxies or hooks, and so nothing that a request or a chunk pays for them.
+    Exceptions are httpcore's: they are mapped where all are
+    (`streamkit.stages.foreign`).
 
     Args:
         tls: what certificates are trusted; None is what httpx trusts.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or httpx.create_ssl_context(),
-            max_connections=None,
-            max_keepalive_connections=_IDLE,
-            keepalive_expiry=_KEPT,
-            network_backend=Network(),
-        )
+        self._pool = Pool(tls or httpx.create_ssl_context())
 
     def build_request(
         self,
@@ -102,7 +92,7 @@ class Http:
             params: the query.
 
         Raises:
-            httpx.InvalidURL, UnicodeEncodeError: it cannot be sent.
+            httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError: it cannot be sent.
         """
         where, always = _address(url, tuple((params or {}).items()))
         named = {**always, **{name.lower(): value for name, value in headers.items()}}
@@ -120,9 +110,11 @@ class Http:
 
     async def send(self, request: httpcore.Request, *, stream: bool) -> httpx.Response:
         """Send it; the body is the caller's to read and to close, whatever *stream* says."""
-        response = await self._pool.handle_async_request(request)
+        response, connection = await self._pool.send(request)
         return httpx.Response(
-            response.status, headers=response.headers, stream=_Body(response.stream)
+            response.status,
+            headers=response.headers,
+            stream=_Body(response.stream, connection, self._pool),
         )
 
     async def aclose(self) -> None:
@@ -141,6 +133,8 @@ def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[httpcore.UR
     """Give where *url* is, and the headers that every request to it has."""
     parsed = httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
     headers = {"host": parsed.netloc.decode("ascii"), "user-agent": "streamkit"}
+    if parsed.scheme not in ("http", "https"):
+        raise httpx.UnsupportedProtocol("the address begins with neither http:// nor https://")
     if parsed.userinfo:
         told = f"{parsed.username}:{parsed.password}".encode()
         headers["authorization"] = f"Basic {b64encode(told).decode('ascii')}"
@@ -153,9 +147,14 @@ def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[httpcore.UR
 @attrs.frozen
 class _Body(httpx.AsyncByteStream):
     stream: Any
+    connection: Any
+    pool: Pool
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self.stream)
 
     async def aclose(self) -> None:
-        await self.stream.aclose()
+        try:
+            await self.stream.aclose()
+        finally:
+            await self.pool.take_back(self.connection)
