@@ -51,7 +51,8 @@ class Client:
         api_key: sent the dialect's way, and never quoted in a message.
         dialect: the provider's API, by name (see `streamkit.dialects`).
         http: an ``httpx.AsyncClient``, or anything of its shape (httpx2); it
-            is never closed here. None makes one for as long as this is open, with a
+            is never closed here. None opens streamkit's own for as long as this is
+            open (HTTP/1.1, the environment's proxies and certificates), with a
             connection for each call: how many there are at once is up to the caller.
         headers: sent with every call.
         params: the query of every call.

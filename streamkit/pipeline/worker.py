@@ -204,7 +204,7 @@ class ParserWorker(Worker):
             self._stamp_finished(out)
 
     def _stamp_finished(self, out: list[Event]) -> None:
-        finished = self.marks.finished is None and any(type(e) is Finished for e in out)
+        finished = self.marks.finished is None and Finished in map(type, out)
         if finished and self.decoder.evidence is not None:
             self.marks.finished = self.now()
             self.poke()
