@@ -530,8 +530,11 @@ async def test_a_generator_may_be_closed_in_another_task():
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(begin)
+            async def end():
+                await read.aclose()
+
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(read.aclose)
+                tasks.start_soon(end)
             with anyio.fail_after(SOON):
                 await provider.requests[0].disconnected.wait()
             async with aclosing(pieces()) as again:
