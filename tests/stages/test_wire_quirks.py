@@ -530,6 +530,7 @@ async def test_a_generator_may_be_closed_in_another_task():
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(begin)
+
             async def end():
                 await read.aclose()
 
