@@ -30,6 +30,7 @@ from .supervisor import CallbackOptions, Run, Supervisor
 __all__ = ["Client", "arranged", "secret_values"]
 
 _SECRET_NAME: Final = re.compile(r"auth|cookie|key|password|secret|signature|token", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"//[^/@:]*:([^/@]+)@")
 
 
 class Client:
@@ -264,5 +265,8 @@ def secret_values(named: Mapping[str, str]) -> Iterator[str]:
 def _password(base_url: str | None) -> str | None:
     try:
         return urlsplit(base_url or "").password
-    except ValueError:
-        return None
+    except (
+        ValueError
+    ):  # it will be refused, and quoted: what stands in a password's place is none's
+        told = _PASSWORD.search(base_url or "")
+        return told and told[1]

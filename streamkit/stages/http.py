@@ -58,7 +58,7 @@ class Http:
     What is asked of an HTTP client here, in httpx's shape, with httpcore right below.
 
     HTTP/1.1 is httpcore's, and a body is its own iterator; the connections are
-    a `Pool`'s, and their sockets `Network`'s. There are no cookies, redirects,
+    a `Pool`'s. There are no cookies, redirects,
     proxies or hooks, and so nothing that a request or a chunk pays for them.
     Exceptions are httpcore's: they are mapped where all are
     (`streamkit.stages.foreign`).

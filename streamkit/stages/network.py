@@ -5,69 +5,45 @@ from __future__ import annotations
 import contextlib
 import select
 import ssl
-from collections.abc import Iterable
 from typing import Any, Final
 
 import anyio
 import attrs
 import httpcore
 from anyio.abc import ByteStream, SocketAttribute
-from anyio.streams.tls import TLSAttribute, TLSStream
+from anyio.streams.tls import TLSStream
 
-__all__ = ["Connected", "Network"]
+__all__ = ["Connected", "connect"]
 
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 """What a broken connection raises; TLS's own is an OSError."""
-_EXTRA: Final[dict[str, Any]] = {
-    "ssl_object": TLSAttribute.ssl_object,
-    "client_addr": SocketAttribute.local_address,
-    "server_addr": SocketAttribute.remote_address,
-    "socket": SocketAttribute.raw_socket,
-}
-"""What httpcore calls it, and what anyio does."""
 _NO_CLOCK: Final = contextlib.nullcontext()
 
 
-class Network(httpcore.AsyncNetworkBackend):
+async def connect(host: str, port: int, timeout: float | None = None) -> Connected:
     """
-    Connects on whatever event loop it is called from, as httpcore asks it to.
+    Connect to *host*, within *timeout* seconds.
 
-    httpcore's own opens a cancel scope and a context manager around each read,
-    whether it has a timeout or not; here `Limits` holds the clocks. Where each
-    chunk wakes a task, that is a fifth of what a chunk costs (issue 9; *what a
-    chunk costs*).
+    Raises:
+        httpcore.ConnectTimeout, httpcore.ConnectError
     """
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> Connected:
-        """
-        Connect to *host*, within *timeout* seconds.
-
-        Raises:
-            httpcore.ConnectTimeout, httpcore.ConnectError
-        """
-        try:
-            with _clock(timeout):
-                stream = await anyio.connect_tcp(host, port, local_host=local_address)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(error) from error
-        except _BROKEN as error:
-            raise httpcore.ConnectError(error) from error
-        for option in socket_options or ():
-            stream.extra(SocketAttribute.raw_socket).setsockopt(*option)
-        return Connected(stream)
+    try:
+        with _clock(timeout):
+            return Connected(await anyio.connect_tcp(host, port))
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(error) from error
+    except _BROKEN as error:
+        raise httpcore.ConnectError(error) from error
 
 
 @attrs.define(eq=False)
 class Connected(httpcore.AsyncNetworkStream):
     """
-    One connection, plain or within TLS.
+    One connection, plain or within TLS, as httpcore's HTTP/1.1 wants it.
+
+    httpcore's own opens a cancel scope and two context managers around each
+    read, whether it has a timeout or not; here `Limits` holds the clocks (issue
+    9; *what a chunk costs*).
 
     What is written first behind a read goes with what is written next, or right
     before the next read: the headers of a request and its body in one packet.
@@ -156,12 +132,9 @@ class Connected(httpcore.AsyncNetworkStream):
                 raise httpcore.ConnectError(error) from error
             raise
 
-    def get_extra_info(self, info: str) -> Any:
-        """Give what httpcore asks for by this name, or None."""
-        if info == "is_readable":
-            return self._has_something()
-        known = _EXTRA.get(info)
-        return None if known is None else self.stream.extra(known, None)
+    def get_extra_info(self, info: str) -> bool | None:
+        """Give whether it ``is_readable``; httpcore's HTTP/1.1 asks for nothing else."""
+        return self._has_something() if info == "is_readable" else None
 
     def _has_something(self) -> bool:
         """Whether a read would not wait: of a connection that is idle, that is its end."""

@@ -9,7 +9,7 @@ import anyio
 import attrs
 import httpcore
 
-from .network import Network
+from .network import connect
 
 __all__ = ["IDLE", "KEPT", "Pool"]
 
@@ -29,7 +29,6 @@ class Pool:
     """
 
     tls: ssl.SSLContext
-    _network: Network = attrs.field(factory=Network, init=False)
     _idle: list[httpcore.AsyncHTTP11Connection] = attrs.field(factory=list, init=False)
     """The newest last."""
     _busy: set[httpcore.AsyncHTTP11Connection] = attrs.field(factory=set, init=False)
@@ -93,7 +92,7 @@ class Pool:
     async def _open(self, request: httpcore.Request) -> httpcore.AsyncHTTP11Connection:
         origin, timeout = request.url.origin, request.extensions["timeout"]["connect"]
         host = origin.host.decode("ascii")
-        stream = await self._network.connect_tcp(host, origin.port, timeout)
+        stream = await connect(host, origin.port, timeout)
         if origin.scheme == b"https":
             stream = await stream.start_tls(self.tls, host, timeout)
         return httpcore.AsyncHTTP11Connection(origin, stream, keepalive_expiry=KEPT)

@@ -220,6 +220,16 @@ async def test_a_password_in_the_address_is_sent():
     assert f"Basic {b64encode(b'me:s&cret').decode()}" == told.headers["authorization"]
 
 
+@pytest.mark.parametrize("host", ["[::", "127.0.0.1:bad"])
+async def test_a_password_in_an_address_that_cannot_be_read_is_not_quoted(host):
+    """The rest of the address is."""
+    error = await raised_by(f"http://me:hunter22@{host}/v1")
+
+    assert isinstance(error, streamkit.MisuseError)
+    assert f"http://me:***@{host}/v1" in str(error)
+    assert "hunter22" not in f"{error!r} {error.__cause__!r}"
+
+
 async def test_what_is_asked_for_holds():
     """Whatever their case, the caller's headers stand in the place of its own, once each."""
     mine = {"User-Agent": "mine", "AUTHORIZATION": "Other x", "Host": "elsewhere"}

@@ -8,9 +8,8 @@ from contextlib import suppress
 import anyio
 import httpcore
 import pytest
-from anyio.abc import SocketAttribute
 
-from streamkit.stages.network import Network
+from streamkit.stages.network import connect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
@@ -28,7 +27,7 @@ def listener():
 
 @pytest.fixture
 async def ends(listener):
-    """Both ends of a connection: `Network`'s, and a plain socket."""
+    """Both ends of a connection: ours, and a plain socket."""
     near = await connected(listener)
     far, _ = listener.accept()
     with far:
@@ -36,8 +35,8 @@ async def ends(listener):
     await near.aclose()
 
 
-async def connected(listener, timeout=PATIENCE, **options):
-    return await Network().connect_tcp(*listener.getsockname(), timeout=timeout, **options)
+async def connected(listener, timeout=PATIENCE):
+    return await connect(*listener.getsockname(), timeout)
 
 
 async def test_bytes_go_both_ways(ends):
@@ -150,26 +149,6 @@ async def test_it_is_readable_where_a_read_would_not_wait(ends):
     assert near.get_extra_info("is_readable") is True
 
 
-async def test_it_tells_of_its_socket(ends):
-    """By httpcore's names; what it does not know is None."""
-    near, far = ends
-    assert far.getpeername() == tuple(near.get_extra_info("client_addr"))
-    assert far.getsockname() == tuple(near.get_extra_info("server_addr"))
-    assert near.get_extra_info("socket").fileno() > 0
-    assert None is near.get_extra_info("ssl_object") is near.get_extra_info("weather")
-
-
-async def test_connecting_heeds_where_from_and_options(listener):
-    """As httpx's ``local_address`` and ``socket_options`` do."""
-    option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    near = await connected(listener, local_address="127.0.0.2", socket_options=[option])
-    raw = near.stream.extra(SocketAttribute.raw_socket)
-
-    assert "127.0.0.2" == near.get_extra_info("client_addr")[0]
-    assert raw.getsockopt(*option[:2])
-    await near.aclose()
-
-
 async def test_a_greeting_that_is_cancelled_closes_the_connection(ends):
     """Nobody else would: httpcore has not been given it yet."""
     near, far = ends
@@ -188,7 +167,7 @@ async def test_a_refused_port_is_an_error_of_connecting(listener):
     address = listener.getsockname()
     listener.close()
     with pytest.raises(httpcore.ConnectError, match="All connection attempts failed"):
-        await Network().connect_tcp(*address, timeout=PATIENCE)
+        await connect(*address, PATIENCE)
 
 
 async def test_connecting_has_the_clock_it_is_given():
