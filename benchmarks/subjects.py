@@ -136,7 +136,7 @@ REROUTE = {
 }
 """``work(script)`` gives how long the first healed delta took (microseconds)."""
 
-DECLARED = "anyio, attrs, httpcore, httpx, httpx_sse, msgspec, structlog"
+DECLARED = "anyio, attrs, h11, httpx, httpx_sse, msgspec, structlog"
 """streamkit's dependencies, as `pyproject.toml` has them, by module."""
 
 IMPORT = {

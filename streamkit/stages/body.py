@@ -62,6 +62,8 @@ async def leave(
     It waits *linger* seconds for the body to end by itself first, and takes
     at most *seconds* in all.
     """
+    if getattr(response, "is_closed", False) and all(map(_is_over, bodies)):
+        return
     with anyio.move_on_after(seconds, shield=True):
         for body in bodies:
             if not _is_over(body):

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, Self
 from urllib.request import getproxies
 
 import attrs
-import httpcore
+import h11
 import httpx
 
-from .pool import IDLE, KEPT, Pool
+from .connection import Request
+from .network import Origin
+from .pool import IDLE, KEPT, Body, Pool
 
 __all__ = ["Http", "open_http", "pool_limits"]
 
-_TIMEOUTS: Final = ("connect", "read", "write", "pool")
-"""httpcore's names, in httpx's order."""
+_PORTS: Final = {"http": 80, "https": 443}
+_SUCCESS: Final = range(200, 300)
 
 
 def open_http() -> Any:
@@ -55,12 +57,10 @@ def pool_limits(library: Any) -> Any:
 
 class Http:
     """
-    What is asked of an HTTP client here, in httpx's shape, with httpcore right below.
+    What is asked of an HTTP client here, in httpx's shape, on connections of its own.
 
-    HTTP/1.1 is httpcore's, and a body is its own iterator; the connections are
-    a `Pool`'s. There are no cookies, redirects,
-    proxies or hooks, and so nothing that a request or a chunk pays for them.
-    Exceptions are httpcore's: they are mapped where all are
+    There are no cookies, redirects, proxies or hooks, and so nothing that a
+    request or a chunk pays for them. Its exceptions are mapped where all are
     (`streamkit.stages.foreign`).
 
     Args:
@@ -79,7 +79,7 @@ class Http:
         timeout: tuple[float | None, ...],
         content: bytes = b"",
         params: Mapping[str, str] | None = None,
-    ) -> httpcore.Request:
+    ) -> Request:
         """
         Build a request; see httpx, ``AsyncClient.build_request``.
 
@@ -87,35 +87,29 @@ class Http:
             method: ``GET`` or ``POST``.
             url: absolute; a user and a password in it are sent as Basic does (RFC 7617).
             headers: these hold, whatever *url* says.
-            timeout: connect, read, write, and a place in the pool (seconds).
+            timeout: connect, read, write, and a place in the pool (seconds); it has the first.
             content: the body.
             params: the query.
 
         Raises:
-            httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError: it cannot be sent.
+            httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError,
+                h11.LocalProtocolError: it cannot be sent.
         """
-        where, always = _address(url, tuple((params or {}).items()))
+        origin, target, always = _address(url, tuple((params or {}).items()))
         named = {**always, **{name.lower(): value for name, value in headers.items()}}
         if content:
             named["content-length"] = str(len(content))
-        return httpcore.Request(
-            method,
-            where,
-            headers=[
-                (name.encode("ascii"), value.encode("ascii")) for name, value in named.items()
-            ],
-            content=content,
-            extensions={"timeout": dict(zip(_TIMEOUTS, timeout, strict=True))},
-        )
+        head = h11.Request(method=method, target=target, headers=[*named.items()])
+        return Request(origin, head, content, timeout[0])
 
-    async def send(self, request: httpcore.Request, *, stream: bool) -> httpx.Response:
+    async def send(self, request: Request, *, stream: bool) -> Response | httpx.Response:
         """Send it; the body is the caller's to read and to close, whatever *stream* says."""
-        response, connection = await self._pool.send(request)
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_Body(response.stream, connection, self._pool),
-        )
+        head, body = await self._pool.send(request)
+        status, headers = head.status_code, head.headers
+        if any(name == b"content-encoding" for name, _ in headers):  # decoding is httpx's
+            return httpx.Response(status, headers=[*headers], stream=body)
+        said = {name.decode("ascii"): value.decode("latin-1") for name, value in headers}
+        return Response(status, said, body)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -128,33 +122,39 @@ class Http:
         await self.aclose()
 
 
+@attrs.frozen
+class Response:
+    """What is asked of a response here, in httpx's shape."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    stream: Body
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of success (RFC 9110, 15.3)."""
+        return self.status_code in _SUCCESS
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection was given back, as it is at the end of the body."""
+        return self.stream.is_closed
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        await self.stream.aclose()
+
+
 @lru_cache(maxsize=256)  # addresses: a process asks few, and parsing one is not cheap
-def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[httpcore.URL, dict[str, str]]:
-    """Give where *url* is, and the headers that every request to it has."""
+def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes, dict[str, str]]:
+    """Give who is asked at *url*, for what, and the headers that every request to it has."""
     parsed = httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
     headers = {"host": parsed.netloc.decode("ascii"), "user-agent": "streamkit"}
-    if parsed.scheme not in ("http", "https"):
+    if parsed.scheme not in _PORTS:
         raise httpx.UnsupportedProtocol("the address begins with neither http:// nor https://")
     if parsed.userinfo:
         told = f"{parsed.username}:{parsed.password}".encode()
         headers["authorization"] = f"Basic {b64encode(told).decode('ascii')}"
-    where = httpcore.URL(
-        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
-    )
-    return where, headers
-
-
-@attrs.frozen
-class _Body(httpx.AsyncByteStream):
-    stream: Any
-    connection: Any
-    pool: Pool
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self.stream)
-
-    async def aclose(self) -> None:
-        try:
-            await self.stream.aclose()
-        finally:
-            await self.pool.take_back(self.connection)
+    origin = parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _PORTS[parsed.scheme]
+    return origin, parsed.raw_path, headers

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
 from typing import Final
 
-import anyio
 import attrs
-import httpcore
+import h11
+import httpx
 
-from .network import connect
+from .connection import Connection, Request
+from .network import Origin, connect
 
-__all__ = ["IDLE", "KEPT", "Pool"]
+__all__ = ["IDLE", "KEPT", "Body", "Pool"]
 
 IDLE: Final = 20
 """Idle connections that are kept (a count), as httpx does."""
@@ -22,77 +24,86 @@ KEPT: Final = 5.0
 @attrs.define(eq=False)
 class Pool:
     """
-    Opens a connection for each request that finds none idle; HTTP/1.1 on it is httpcore's.
+    Opens a connection for each request that finds none idle.
 
-    httpcore's own pool looks at every connection with each request and at each
-    end of one. Here neither depends on how many are open.
+    What a request pays here does not depend on how many connections are open.
     """
 
     tls: ssl.SSLContext
-    _idle: list[httpcore.AsyncHTTP11Connection] = attrs.field(factory=list, init=False)
+    _idle: list[Connection] = attrs.field(factory=list, init=False)
     """The newest last."""
-    _busy: set[httpcore.AsyncHTTP11Connection] = attrs.field(factory=set, init=False)
+    _busy: set[Connection] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tls.set_alpn_protocols(["http/1.1"])
 
-    async def send(
-        self, request: httpcore.Request
-    ) -> tuple[httpcore.Response, httpcore.AsyncHTTP11Connection]:
+    async def send(self, request: Request) -> tuple[h11.Response, Body]:
         """
-        Send *request*, and give the response and the connection it comes on.
+        Send *request*, and give the head of the answer and its body.
 
-        Its body is the caller's to read and to close, and then the connection
-        to `take_back`.
+        The body is the caller's to close; read to its end, it has closed itself.
 
         Raises:
-            httpcore.ConnectTimeout, httpcore.NetworkError, httpcore.ProtocolError
+            httpx.ConnectTimeout, httpx.NetworkError: the connection.
+            httpx.RemoteProtocolError, h11.RemoteProtocolError: what came on it is no HTTP.
         """
-        connection = await self._find(request.url.origin) or await self._open(request)
+        connection = await self._find(request.origin) or Connection(
+            request.origin, await connect(request.origin, self.tls, request.connect)
+        )
         self._busy.add(connection)
         try:
-            return await connection.handle_async_request(request), connection
-        except BaseException:  # it has closed itself
+            return await connection.send(request), Body(connection, self)
+        except BaseException:
             self._busy.discard(connection)
+            await connection.aclose()
             raise
 
-    async def take_back(self, connection: httpcore.AsyncHTTP11Connection) -> None:
-        """Keep a connection whose response was closed, or close it too where it cannot be used."""
+    async def take_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer is over, or close it where it cannot be used again."""
         if connection not in self._busy:  # the pool was closed
             return
         self._busy.remove(connection)
-        if connection.is_idle():
-            self._idle.append(connection)
-            spare = len(self._idle) - 1
-            if spare >= IDLE or (spare and self._idle[0].has_expired()):
-                await self._idle.pop(0).aclose()
-        elif not connection.is_closed():  # closing the response was cancelled
+        if not connection.renew():
             await connection.aclose()
+            return
+        idle = self._idle
+        idle.append(connection)
+        if len(idle) > IDLE or (len(idle) > 1 and idle[0].is_stale(KEPT)):
+            await idle.pop(0).aclose()
 
     async def aclose(self) -> None:
         """Close every connection, whatever is under way on it."""
         every = [*self._idle, *self._busy]
         self._idle.clear()
         self._busy.clear()
-        with anyio.CancelScope(shield=True):  # none of them says goodbye: it takes no time
-            for connection in every:
-                await connection.aclose()
+        for connection in every:
+            await connection.aclose()
 
-    async def _find(self, origin: httpcore.Origin) -> httpcore.AsyncHTTP11Connection | None:
+    async def _find(self, origin: Origin) -> Connection | None:
         """Give the newest idle connection to *origin*; those that have ended are closed."""
         for at in reversed(range(len(self._idle))):
-            if self._idle[at].can_handle_request(origin):
+            if self._idle[at].origin == origin:
                 connection = self._idle.pop(at)
-                if not connection.has_expired():
+                if not connection.is_stale(KEPT):
                     return connection
                 await connection.aclose()
                 return await self._find(origin)
         return None
 
-    async def _open(self, request: httpcore.Request) -> httpcore.AsyncHTTP11Connection:
-        origin, timeout = request.url.origin, request.extensions["timeout"]["connect"]
-        host = origin.host.decode("ascii")
-        stream = await connect(host, origin.port, timeout)
-        if origin.scheme == b"https":
-            stream = await stream.start_tls(self.tls, host, timeout)
-        return httpcore.AsyncHTTP11Connection(origin, stream, keepalive_expiry=KEPT)
+
+@attrs.define(eq=False)
+class Body(httpx.AsyncByteStream):
+    """The body of an answer, as it comes on its connection."""
+
+    connection: Connection
+    pool: Pool
+    is_closed: bool = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.connection.body(self.aclose)
+
+    async def aclose(self) -> None:
+        """Give the connection back, once."""
+        if not self.is_closed:
+            self.is_closed = True
+            await self.pool.take_back(self.connection)

@@ -3,13 +3,14 @@
 import gc
 
 import anyio
-import httpcore
+import h11
+import httpx
 import pytest
 
 import streamkit
 from streamkit.stages.http import Http
 from streamkit.stages.pool import IDLE
-from streamkit.testing import FaultProvider, Hold, Reply, Until, answers
+from streamkit.testing import Drop, FaultProvider, Hold, Reply, Until, answers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -48,9 +49,10 @@ async def asked(http, provider):
 
 
 async def read(response):
-    """Read a body to its end, and close it."""
-    await response.aread()
-    await response.aclose()
+    """Read a body to its end: that closes it."""
+    async for _ in response.stream:
+        assert not response.is_closed
+    assert response.is_closed
 
 
 async def left(provider, count):
@@ -114,8 +116,8 @@ async def test_one_that_was_idle_for_too_long_is_closed(http, monkeypatch):
     assert 3 == provider.accepted
 
 
-async def test_a_response_whose_close_is_cancelled_is_closed(http):
-    """Its connection can never be used again."""
+async def test_closing_a_response_is_done_where_all_is_cancelled(http):
+    """The provider sees its connection end."""
     async with FaultProvider(stream=Reply(*FRAMES[:2], Hold())) as provider:
         response = await asked(http, provider)
         with anyio.CancelScope() as scope:
@@ -123,7 +125,30 @@ async def test_a_response_whose_close_is_cancelled_is_closed(http):
             await response.aclose()
         with anyio.fail_after(PATIENCE):
             await provider.requests[0].disconnected.wait()
-        assert scope.cancelled_caught
+
+
+async def test_an_answer_that_is_over_is_closed_once(http):
+    """Its connection is another's by then."""
+    async with FaultProvider(stream=WHOLE) as provider:
+        first = await asked(http, provider)
+        await read(first)
+        second = await asked(http, provider)
+        await first.aclose()
+        await read(second)
+
+    assert 1 == provider.accepted
+
+
+async def test_an_answer_that_breaks_takes_its_connection_along(http):
+    """When it is closed, as whoever has it does."""
+    async with FaultProvider(stream=[Reply(*FRAMES[:1], Drop()), WHOLE]) as provider:
+        response = await asked(http, provider)
+        with pytest.raises(h11.RemoteProtocolError):
+            await read(response)
+        await response.aclose()
+        await read(await asked(http, provider))
+
+    assert 2 == provider.accepted
 
 
 async def test_closing_it_ends_what_is_under_way():
@@ -148,7 +173,7 @@ async def test_a_response_may_be_closed_behind_its_pool():
     async with FaultProvider(stream=WHOLE) as provider:
         async with Http() as http:
             response = await asked(http, provider)
-        with pytest.raises(httpcore.ReadError):
+        with pytest.raises(httpx.ReadError):
             await read(response)
         await response.aclose()
         await left(provider, 0)
