@@ -52,6 +52,10 @@ class Connection:
     )
     _rested: float = attrs.field(default=0.0, init=False)
     """Since when it is idle (seconds of the monotonic clock)."""
+    _socket: Any = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._socket = self.stream.extra(SocketAttribute.raw_socket)
 
     async def send(self, request: Request) -> h11.Response:
         """
@@ -131,8 +135,8 @@ class Connection:
 
     def _has_something(self) -> bool:
         """Whether a read would not wait: of a connection that is idle, that is its end."""
-        raw: Any = self.stream.extra(SocketAttribute.raw_socket, None)
-        if raw is None or raw.fileno() < 0:
+        raw = self._socket
+        if raw.fileno() < 0:
             return True
         if hasattr(select, "poll"):  # knows no highest descriptor, as select does
             poll = select.poll()

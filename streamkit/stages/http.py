@@ -105,10 +105,10 @@ class Http:
     async def send(self, request: Request, *, stream: bool) -> Response | httpx.Response:
         """Send it; the body is the caller's to read and to close, whatever *stream* says."""
         head, body = await self._pool.send(request)
-        status, headers = head.status_code, head.headers
-        if any(name == b"content-encoding" for name, _ in headers):  # decoding is httpx's
-            return httpx.Response(status, headers=[*headers], stream=body)
-        said = {name.decode("ascii"): value.decode("latin-1") for name, value in headers}
+        status, headers = head.status_code, head.headers.raw_items()
+        said = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in headers}
+        if "content-encoding" in said:  # decoding is httpx's
+            return httpx.Response(status, headers=headers, stream=body)
         return Response(status, said, body)
 
     async def aclose(self) -> None:
