@@ -4,7 +4,7 @@ import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import chain, groupby, zip_longest
 
 from .figures import FEWEST, figure, percentile
 from .processes import Cores, workers
@@ -48,11 +48,14 @@ class Tally:
     """How long it took."""
 
     def round(self, names):
-        """Measure the subjects, each in as many turns as a round has; what fails is out."""
+        """Measure the subjects, a step each, in as many turns as a round has; what fails is out."""
         parts = {name: [] for name in names}
         for _ in range(self.scenario.turns):
             for name in names:
+                began = time.monotonic()
                 self._turn(name, parts)
+                self.seconds += time.monotonic() - began
+                yield
         for name, made in parts.items():
             self._note(name, self.scenario.joined(made))
         self.rounds += 1
@@ -116,7 +119,7 @@ def _digest(late):
 
 def measured(scenarios, bench, runs, say=print):
     """
-    Measure scenarios whose figures are compared: their rounds alternate.
+    Measure scenarios whose figures are compared: the same processes, in turn.
 
     Every round each subject has its turn, or several that are joined, in an
     order that moves on by one from round to round. Where figures spread too
@@ -133,47 +136,54 @@ def measured(scenarios, bench, runs, say=print):
         What each came to, as JSON has it, by key.
     """
     with ExitStack() as stack:
-        tallies = [_begun(scenario, replace(bench), stack) for scenario in scenarios]
-        going = tallies
+        tallies = _begun(scenarios, bench, stack)
+        going = True
         while going:
-            going = [tally for tally in going if _goes_on(tally, runs)]
+            every = [(tally, _turns(tally, runs, tallies)) for tally in tallies]
+            going = [tally.round(turns) for tally, turns in every if turns]
+            for _ in zip_longest(*going):
+                """A step of each: what is compared lies as near as can be."""
     for tally in tallies:
         lost = f"; not measured: {', '.join(tally.failed)}" if tally.failed else ""
         say(f"{tally.seconds:5.0f} s  {tally.scenario.title}: {tally.rounds} rounds{lost}")
     return {tally.scenario.key: tally.report() for tally in tallies}
 
 
-def _begun(scenario, bench, stack):
-    """Start the subjects of a scenario, and prepare each."""
-    began, tally = time.monotonic(), Tally(scenario, bench)
-    bench.workers, bench.notes = {}, {}
-    if scenario.room != "import":
-        started = workers(scenario.room, scenario.names, bench.venvs, bench.provider, bench.cores)
-        bench.workers, tally.failed = stack.enter_context(started)
-    for name in scenario.names:
-        if name not in tally.failed:
-            try:
-                scenario.prepare(bench, name)
-                tally.samples[name] = {metric: [] for metric in scenario.metrics}
-            except Unavailable as error:
-                tally.fail(name, error)
-    tally.seconds = time.monotonic() - began
-    return tally
+def _begun(scenarios, bench, stack):
+    """Start the subjects that the scenarios share, and prepare each for each."""
+    began, (first, *_) = time.monotonic(), scenarios
+    there, missing = {}, {}
+    if first.room != "import":
+        started = workers(first.room, first.names, bench.venvs, bench.provider, bench.cores)
+        there, missing = stack.enter_context(started)
+    tallies = []
+    for scenario in scenarios:
+        own = replace(bench, workers=there, notes={})
+        tallies.append(tally := Tally(scenario, own, {**missing}))
+        for name in scenario.names:
+            if name not in tally.failed:
+                try:
+                    scenario.prepare(own, name)
+                    tally.samples[name] = {metric: [] for metric in scenario.metrics}
+                except Unavailable as error:
+                    tally.fail(name, error)
+        tally.seconds = time.monotonic() - began
+        began += tally.seconds
+    return tallies
 
 
-def _goes_on(tally, runs):
-    """Make a round more, if one is wanted; give whether it was."""
-    began, extra = time.monotonic(), runs // 2 if runs >= FEWEST else 0
-    if tally.rounds >= runs + extra or (tally.rounds >= runs and began > tally.bench.until):
-        return False
-    wanted = [*tally.samples] if tally.rounds < runs else tally.wide()
+def _turns(tally, runs, compared):
+    """Whose turn it is in one more round, in order; nobody's where none is wanted."""
+    extra = runs // 2 if runs >= FEWEST else 0
+    late = time.monotonic() > tally.bench.until
+    if tally.rounds >= runs + extra or (tally.rounds >= runs and late):
+        return []
+    wanted = [*tally.samples]
+    if tally.rounds >= runs:
+        wanted = [*chain.from_iterable(each.wide() for each in compared)]
     turns = [name for name in tally.scenario.names if name in wanted and name in tally.samples]
-    if not turns:
-        return False
-    at = tally.rounds % len(turns)
-    tally.round(turns[at:] + turns[:at])
-    tally.seconds += time.monotonic() - began
-    return True
+    at = tally.rounds % len(turns) if turns else 0
+    return turns[at:] + turns[:at]
 
 
 def run(scenarios, venvs, *, runs=FEWEST, pinned=True, say=print):

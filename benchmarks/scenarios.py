@@ -53,7 +53,7 @@ class Scenario:
     turns: int = 1
     """Into how many a round is cut: what the machine does for a second then hits every subject."""
     compared: str = ""
-    """What it shares with those whose figures it is compared with: their rounds alternate."""
+    """What those share whose figures are compared: subjects, their processes, and rounds."""
 
     def prepare(self, bench, name):
         """Warm up."""
@@ -98,7 +98,7 @@ class Burst(Scenario):
     def joined(self, parts):
         # The least: what else the machine does only adds, and for a second at a time it doubles.
         least = {metric: min(part[metric] for part in parts) for metric in ("cpu", "wall")}
-        return least | {"peak": parts[-1]["peak"]}
+        return least | {"peak": parts[-1]["peak"]}  # the most there ever was
 
     def smaller(self):
         kind, events, per_chunk = self.script.split("-")
@@ -329,6 +329,7 @@ SCENARIOS = (
             chunks=100_000,
             turns=3,
             compared="long",
+            metrics=("cpu", "wall"),  # a peak would be that of the longest
         )
         for events in (1000, 10_000, 100_000)
     ),

@@ -127,6 +127,8 @@ class Source(Protocol):
         """
         Send the call and emit the frames of each read, until the body ends.
 
+        Each list is handed over for good: it is emptied on the way.
+
         Raises:
             StreamkitError: it could not be had.
             Over: *emit* raised it, for nobody needs more; it passes through.

@@ -177,9 +177,10 @@ class ParserWorker(Worker):
         try:
             if type(item) is list:
                 feed = self.decoder.feed
+                item.reverse()
                 try:
-                    for frame in item:
-                        out += feed(frame)
+                    while item:  # a frame that was read is let go, before the collector looks
+                        out += feed(item.pop())
                         if out and out[-1].terminal:
                             break  # frames behind the end of the answer are no part of it
                 finally:

@@ -255,3 +255,14 @@ async def test_closing_it_closes_every_connection():
         with anyio.fail_after(5):
             while provider.connections:
                 await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("value", ["two\r\nlines", "n\u00f6"])
+async def test_a_header_that_http_forbids_is_refused_before_anything_is_sent(value):
+    """It is the caller's to change."""
+    async with FaultProvider(stream=Reply(*FRAMES)) as provider:
+        async with streamkit.Client(base_url=provider.url, headers={"x-mine": value}) as client:
+            with pytest.raises(streamkit.MisuseError, match="a request that can be sent"):
+                await client.complete(BODY)
+
+    assert [] == provider.requests
