@@ -79,7 +79,6 @@ class Burst(Scenario):
     script: str = ""
     chunks: int = 0
     """Read in one measurement, whatever the answer's length; 0: as many as take `LONG_ENOUGH`."""
-    turns: int = 2
     metrics: tuple = ("cpu", "wall", "peak")
 
     def prepare(self, bench, name):
@@ -98,7 +97,7 @@ class Burst(Scenario):
     def joined(self, parts):
         # The least: what else the machine does only adds, and for a second at a time it doubles.
         least = {metric: min(part[metric] for part in parts) for metric in ("cpu", "wall")}
-        return least | {"peak": parts[-1]["peak"]}  # the most there ever was
+        return least | {"peak": parts[-1]["peak"]}  # which only grows
 
     def smaller(self):
         kind, events, per_chunk = self.script.split("-")
@@ -119,11 +118,11 @@ class Drip(Scenario):
     streams: int = 1
     rate: int = 1500
     """Events per second, of all streams together."""
-    events: int = 400
-    """Of one turn, of all streams together."""
-    run_in: int = 150
+    events: int = 200
+    """Of one turn, of all streams together: short, so that few turns see the machine falter."""
+    run_in: int = 100
     """Events before them that are not measured."""
-    turns: int = 4
+    turns: int = 8
     metrics: tuple = ("cpu", "p50", "p99", "load")
 
     def group(self, name):
@@ -333,7 +332,7 @@ SCENARIOS = (
         )
         for events in (1000, 10_000, 100_000)
     ),
-    Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=50, run_in=10),
+    Drip("drip-1", "Drip, 1 stream", DRAWN, streams=1, rate=200, events=50, run_in=10, turns=4),
     Drip("drip-100", "Drip, 100 streams", DRAWN, streams=100),
     Drip("drip-500", "Drip, 500 streams", STANDING, streams=500),
     Memory("memory", "Memory of an open stream", STANDING, streams=80, rate=4000),
