@@ -315,7 +315,7 @@ class Import(Scenario):
 
 FLAT = (RAW, HAND, OURS)
 SCENARIOS = (
-    Burst("burst", "Burst, 1 event in each HTTP chunk", EVERY, script="text-4000-1"),
+    Burst("burst", "Burst, 1 event in each HTTP chunk", EVERY, script="text-4000-1", turns=2),
     Burst("burst-16", "Burst, 16 events in each HTTP chunk", EVERY, script="text-4000-16"),
     Burst("tools", "Tool calls, their arguments in 2,000 deltas", STANDING, script="tools-2000-1"),
     Burst("reasoning", "Reasoning, then text, 2,000 deltas", STANDING, script="reasoning-2000-1"),
