@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
@@ -13,6 +14,7 @@ import attrs
 import h11
 import httpx
 from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute
 
 from .network import BROKEN, Origin
 
@@ -29,7 +31,7 @@ class Request:
     """What is asked, and of whom."""
 
     origin: Origin
-    head: h11.Request
+    head: h11.Request = attrs.field(repr=False)
     content: bytes = attrs.field(repr=False)
     connect: float | None
     """How long connecting may take (seconds)."""
@@ -52,10 +54,15 @@ class Connection:
     )
     _rested: float = attrs.field(default=0.0, init=False)
     """Since when it is idle (seconds of the monotonic clock)."""
+    _full: bool = attrs.field(default=False, init=False)
+    """Whether the last read was as large as can be: something behind it may lie in a buffer."""
     _socket: Any = attrs.field(init=False)
+    _tls: Any = attrs.field(init=False)
+    """The TLS on it; None where there is none."""
 
     def __attrs_post_init__(self) -> None:
         self._socket = self.stream.extra(SocketAttribute.raw_socket)
+        self._tls = self.stream.extra(TLSAttribute.ssl_object, None)
 
     async def send(self, request: Request) -> h11.Response:
         """
@@ -102,10 +109,15 @@ class Connection:
         await at_end()
 
     def renew(self) -> bool:
-        """Make it ready for another request; give whether it can be."""
+        """
+        Make it ready for another request; give whether it can be.
+
+        Not where anything lies behind the answer, wherever it lies: what
+        nobody asked for would answer the next request.
+        """
         http = self._http
         over = http.our_state is h11.DONE and http.their_state is h11.DONE
-        if not over or any(http.trailing_data):  # what nobody asked for answers nobody
+        if not over or any(http.trailing_data) or self._full or self._has_a_record():
             return False
         http.start_next_cycle()
         self._rested = time.monotonic()
@@ -131,7 +143,20 @@ class Connection:
             data = b""
         except BROKEN as error:
             raise httpx.ReadError(str(error)) from error
+        self._full = len(data) == _READ
         self._http.receive_data(data)
+
+    def _has_a_record(self) -> bool:
+        """Whether TLS has another record, or its end, which came with one that was read."""
+        if self._tls is None:
+            return False
+        try:
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:
+            return True
+        return True
 
     def _has_something(self) -> bool:
         """Whether a read would not wait: of a connection that is idle, that is its end."""

@@ -92,14 +92,19 @@ class Http:
             params: the query.
 
         Raises:
-            httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeEncodeError,
-                h11.LocalProtocolError: it cannot be sent.
+            httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError,
+                UnicodeEncodeError: it cannot be sent.
         """
-        origin, target, always = _address(url, tuple((params or {}).items()))
+        origin, target, always = _address(url, str(httpx.QueryParams(params)) if params else "")
         named = {**always, **{name.lower(): value for name, value in headers.items()}}
         if content:
             named["content-length"] = str(len(content))
-        head = h11.Request(method=method, target=target, headers=[*named.items()])
+        try:
+            head = h11.Request(method=method, target=target, headers=[*named.items()])
+        except h11.LocalProtocolError:  # it quotes the value, which may be a secret
+            raise httpx.LocalProtocolError(
+                "a header has a name or a value that HTTP forbids, perhaps a line's end"
+            ) from None
         return Request(origin, head, content, timeout[0])
 
     async def send(self, request: Request, *, stream: bool) -> Response | httpx.Response:
@@ -147,9 +152,11 @@ class Response:
 
 
 @lru_cache(maxsize=256)  # addresses: a process asks few, and parsing one is not cheap
-def _address(url: str, params: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes, dict[str, str]]:
+def _address(url: str, query: str) -> tuple[Origin, bytes, dict[str, str]]:
     """Give who is asked at *url*, for what, and the headers that every request to it has."""
-    parsed = httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
+    parsed = httpx.URL(url)
+    if query:
+        parsed = parsed.copy_with(query=query.encode("ascii"))
     headers = {"host": parsed.netloc.decode("ascii"), "user-agent": "streamkit"}
     if parsed.scheme not in _PORTS:
         raise httpx.UnsupportedProtocol("the address begins with neither http:// nor https://")

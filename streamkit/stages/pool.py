@@ -33,6 +33,7 @@ class Pool:
     _idle: list[Connection] = attrs.field(factory=list, init=False)
     """The newest last."""
     _busy: set[Connection] = attrs.field(factory=set, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tls.set_alpn_protocols(["http/1.1"])
@@ -52,6 +53,8 @@ class Pool:
         )
         self._busy.add(connection)
         try:
+            if self._closed:  # while it was opened
+                raise httpx.ConnectError("the HTTP client was closed")
             return await connection.send(request), Body(connection, self)
         except BaseException:
             self._busy.discard(connection)
@@ -73,11 +76,11 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close every connection, whatever is under way on it."""
-        every = [*self._idle, *self._busy]
-        self._idle.clear()
-        self._busy.clear()
-        for connection in every:
-            await connection.aclose()
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().aclose()
+        while self._busy:
+            await self._busy.pop().aclose()
 
     async def _find(self, origin: Origin) -> Connection | None:
         """Give the newest idle connection to *origin*; those that have ended are closed."""
@@ -100,6 +103,8 @@ class Body(httpx.AsyncByteStream):
     is_closed: bool = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.is_closed:  # its connection is another's
+            raise httpx.StreamClosed
         return self.connection.body(self.aclose)
 
     async def aclose(self) -> None:

@@ -158,6 +158,19 @@ async def test_a_connection_that_cannot_be_used_again_says_so(ends, said, ends_i
     assert not near.renew()
 
 
+async def test_what_lies_behind_a_read_as_large_as_can_be_answers_nobody(ends):
+    """The event loop may have more of it, where the socket has nothing."""
+    near, far = ends
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
+    body = bytes(64 * 1024 - len(head % 10_000))
+    far.sendall(head % len(body) + body + WHOLE)
+    await near.send(asked())
+    *chunks, _ = await read(near)
+
+    assert body == b"".join(chunks)
+    assert not near.renew()
+
+
 async def test_it_is_stale_behind_its_time_or_where_a_read_would_not_wait(ends):
     """By this the pool knows an idle connection that has ended."""
     near, far = ends

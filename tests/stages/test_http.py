@@ -5,6 +5,7 @@ import math
 import socket
 import ssl
 from base64 import b64encode
+from contextlib import suppress
 
 import anyio
 import httpx
@@ -266,3 +267,74 @@ async def test_a_header_that_http_forbids_is_refused_before_anything_is_sent(val
                 await client.complete(BODY)
 
     assert [] == provider.requests
+
+
+@pytest.mark.parametrize("key", ["0123topsecret\n", "top\tsecret\nvalue"])
+async def test_a_key_that_http_forbids_is_not_quoted(key):
+    """As one from a file is, with the end of its line."""
+    async with FaultProvider(stream=Reply(*FRAMES)) as provider:
+        options = {"api_key": key, "dialect": "anthropic-messages"}
+        async with streamkit.Client(base_url=provider.url, **options) as client:
+            with pytest.raises(streamkit.MisuseError, match="HTTP forbids") as raised:
+                await client.complete(BODY)
+
+    assert "secret" not in f"{raised.value!r} {raised.value.__cause__!r}"
+
+
+async def test_parameters_that_are_equal_are_not_the_same():
+    """True is 1 in Python, and ``true`` in a query; of a list each is sent."""
+    async with FaultProvider(stream=Reply(*FRAMES)) as provider:
+        for params in ({"a": True}, {"a": 1}, {"a": ["x", "y z"]}):
+            async with streamkit.Client(base_url=provider.url, params=params) as client:
+                await client.complete(BODY)
+
+    queries = [request.query for request in provider.requests]
+    assert ["a=true", "a=1", "a=x&a=y+z"] == queries
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("behind", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nEVIL", None])
+async def test_a_record_behind_an_answer_answers_nobody(authority, behind):
+    """What came with it lies in TLS, where neither h11 nor the socket has it; also its goodbye."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    listener = (await anyio.create_tcp_listener(local_host="127.0.0.1")).listeners[0]
+    answered = []
+
+    async def serve(stream):
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = tls.wrap_bio(into, out, server_side=True)
+
+        async def done(step):
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    if out.pending:
+                        await stream.send(out.read())
+                    into.write(await stream.receive())
+
+        async with stream:
+            await done(server.do_handshake)
+            await done(lambda: server.read(65536))
+            server.write(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none")
+            if behind is not None:
+                server.write(behind)
+            else:
+                with suppress(ssl.SSLWantReadError):
+                    server.unwrap()
+            answered.append(stream)
+            await stream.send(out.read())  # all in one
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.receive()
+
+    url = f"https://127.0.0.1:{listener.extra(SocketAttribute.local_port)}/"
+    asked = {"headers": {}, "timeout": (None,) * 4, "content": b"{}"}
+    async with listener, anyio.create_task_group() as tasks, Http() as http:
+        tasks.start_soon(listener.serve, serve)
+        for _ in range(2):
+            response = await http.send(http.build_request("POST", url, **asked), stream=True)
+            assert [b"one"] == [chunk async for chunk in response.stream]
+        tasks.cancel_scope.cancel()
+
+    assert 2 == len(answered)  # a connection each

@@ -134,6 +134,8 @@ async def test_an_answer_that_is_over_is_closed_once(http):
         await read(first)
         second = await asked(http, provider)
         await first.aclose()
+        with pytest.raises(httpx.StreamClosed):
+            await read(first)
         await read(second)
 
     assert 1 == provider.accepted
