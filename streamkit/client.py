@@ -265,8 +265,7 @@ def secret_values(named: Mapping[str, str]) -> Iterator[str]:
 def _password(base_url: str | None) -> str | None:
     try:
         return urlsplit(base_url or "").password
-    except (
-        ValueError
-    ):  # it will be refused, and quoted: what stands in a password's place is none's
+    except ValueError:
+        # It will be refused, and quoted: what stands in a password's place is not.
         told = _PASSWORD.search(base_url or "")
         return told and told[1]

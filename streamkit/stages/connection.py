@@ -28,11 +28,13 @@ _HEAD: Final = 100 * 1024
 
 @attrs.frozen
 class Request:
-    """What is asked, and of whom."""
+    """What is asked, and of whom; its values are in no representation of it."""
 
     origin: Origin
     head: h11.Request = attrs.field(repr=False)
+    """Method, target and headers, ``content-length`` among them where there is a content."""
     content: bytes = attrs.field(repr=False)
+    """The body as it is sent (bytes)."""
     connect: float | None
     """How long connecting may take (seconds)."""
 
