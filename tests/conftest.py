@@ -3,14 +3,18 @@
 import gc
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
+import certifi
 import pytest
 
 if find_spec("hypothesis"):  # an older SDK's venv, where some tests run, has only what they need
     from hypothesis import settings
 
-    settings.register_profile("house", deadline=None)
-    settings.load_profile("house")  # how long an example takes says how busy the machine is
+    # No deadline: how long an example takes says how busy the machine is.
+    settings.register_profile("house", deadline=None, max_examples=40)
+    settings.register_profile("thorough", deadline=None, max_examples=200)  # CI, behind the linters
+    settings.load_profile("house")
 
 LEFT_OUT = pytest.StashKey[int]()
 """How many tests were left out because of their mark (a count)."""
@@ -28,6 +32,24 @@ def anyio_backend(request):
     return request.param
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_authority(tmp_path_factory):
+    """Have one authority trusted, not all of the world's: reading those takes a client 60 ms."""
+    first, end, _ = Path(certifi.where()).read_bytes().partition(b"-----END CERTIFICATE-----\n")
+    path = tmp_path_factory.mktemp("tls") / "authority.pem"
+    path.write_bytes(first + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(path))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """Keep the collector to what a module's tests make: who calls it looks at nothing older."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 async def redis(tmp_path):
     """A private redis-server of this test's own."""
@@ -39,12 +61,6 @@ async def redis(tmp_path):
     await server.start()
     yield server
     server.kill()
-
-
-def pytest_collection_finish():
-    """Keep the collector to what tests make: those that call it would look at all that was read."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_deselected(items):

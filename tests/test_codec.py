@@ -173,18 +173,21 @@ def reached(strategy, condition):
     return condition(find(strategy, condition, settings=quick))
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("kind", KINDS, ids=name_of)
 def test_the_strategy_reaches_every_event(kind):
     """No event of the vocabulary is left out of the properties below."""
     assert reached(EVENTS, lambda event: type(event) is kind)
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("kind", ERROR_KINDS, ids=name_of)
 def test_the_strategy_reaches_every_error(kind):
     """Nor is an error of the tree."""
     assert reached(ERRORS, lambda error: type(error) is kind)
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize(
     "condition",
     [

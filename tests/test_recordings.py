@@ -17,7 +17,12 @@ pytestmark = pytest.mark.anyio
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 MISSING = f"no recordings: {SHARED.name}/ is not beside the checkout"
-CHUNKS = [None, 1, 7, 64]
+CHUNKS = [
+    None,
+    7,
+    *(pytest.param(size, marks=pytest.mark.interop) for size in (1, 64)),  # they take long
+]
+"""How large the pieces are that a recording is read in (bytes); None is whole."""
 DIALECTS = {
     "anthropic-messages": (49, "usage"),
     "gemini": (39, "usageMetadata"),

@@ -68,7 +68,7 @@ class Http:
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._pool = Pool(tls or httpx.create_ssl_context())
+        self._pool = Pool(tls)
 
     def build_request(
         self,

@@ -19,20 +19,25 @@ Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host and port: what a connection is to."""
 
 
-async def connect(origin: Origin, tls: ssl.SSLContext, seconds: float | None) -> ByteStream:
+async def connect(origin: Origin, tls: ssl.SSLContext | None, seconds: float | None) -> ByteStream:
     """
     Connect to *origin*, greeting within TLS included, in at most *seconds*.
 
     A connection that was not greeted is closed, whatever broke.
 
+    Args:
+        origin: to whom.
+        tls: what certificates are trusted; None is a connection without TLS.
+        seconds: None is for as long as it takes.
+
     Raises:
         httpx.ConnectTimeout, httpx.ConnectError
     """
-    scheme, host, port = origin
+    _, host, port = origin
     try:
         with anyio.fail_after(seconds):
             stream = await anyio.connect_tcp(host, port)
-            return stream if scheme == "http" else await _greet(stream, host, tls)
+            return stream if tls is None else await _greet(stream, host, tls)
     except TimeoutError as error:
         raise httpx.ConnectTimeout(str(error)) from error
     except (*BROKEN, anyio.EndOfStream) as error:

@@ -29,14 +29,12 @@ class Pool:
     What a request pays here does not depend on how many connections are open.
     """
 
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None = None
+    """What certificates are trusted; None is what httpx trusts, read when it is first needed."""
     _idle: list[Connection] = attrs.field(factory=list, init=False)
     """The newest last."""
     _busy: set[Connection] = attrs.field(factory=set, init=False)
     _closed: bool = attrs.field(default=False, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.tls.set_alpn_protocols(["http/1.1"])
 
     async def send(self, request: Request) -> tuple[h11.Response, Body]:
         """
@@ -49,7 +47,8 @@ class Pool:
             httpx.RemoteProtocolError, h11.RemoteProtocolError: what came on it is no HTTP.
         """
         connection = await self._find(request.origin) or Connection(
-            request.origin, await connect(request.origin, self.tls, request.connect)
+            request.origin,
+            await connect(request.origin, self._trust(request.origin), request.connect),
         )
         self._busy.add(connection)
         try:
@@ -81,6 +80,15 @@ class Pool:
             await self._idle.pop().aclose()
         while self._busy:
             await self._busy.pop().aclose()
+
+    def _trust(self, origin: Origin) -> ssl.SSLContext | None:
+        """Give what the greeting within TLS trusts; None where there is no greeting."""
+        if origin[0] == "http":
+            return None
+        if self.tls is None:  # all that the world trusts: 60 ms, which no plain connection pays
+            self.tls = httpx.create_ssl_context()
+        self.tls.set_alpn_protocols(["http/1.1"])
+        return self.tls
 
     async def _find(self, origin: Origin) -> Connection | None:
         """Give the newest idle connection to *origin*; those that have ended are closed."""

@@ -280,6 +280,7 @@ def test_a_buffered_answer_is_told_as_a_stream(answer):
     assert body == raw_of(told_again(events))
 
 
+@pytest.mark.interop  # it takes long
 def test_the_strategy_reaches_every_event():
     """Else the properties above say little."""
     reached = set()

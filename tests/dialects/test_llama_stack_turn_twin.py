@@ -280,6 +280,7 @@ def test_no_text_is_told_twice(sent):
     assert text_of(DIALECT.read_buffered(as_json(sent))) in (spoken, spoken + instead)
 
 
+@pytest.mark.interop  # it takes long
 def test_the_strategy_reaches_every_case():
     """Turns with each kind of step, refused ones, and ones that wait are among its turns."""
     seen = set()

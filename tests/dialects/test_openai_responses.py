@@ -395,7 +395,7 @@ def nonsense(draw):
     return stream
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(nonsense())
 def test_nonsense_is_the_providers_fault(stream):
     """Whatever JSON comes, what is raised is an error of the provider's, and `raw` is JSON."""

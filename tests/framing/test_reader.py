@@ -101,6 +101,7 @@ def test_every_kind_is_blind_to_the_cuts(body, content_type, places):
     anyio.run(check)
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize(
     "reaches",
     [

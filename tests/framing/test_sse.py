@@ -67,7 +67,7 @@ class ByHttpxSse(ServerSentEvents):
     feed = Framer.feed
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(reads, cuts, st.sampled_from([9, 20, 1 << 20]))
 def test_the_shortcut_changes_no_frame(chunks, places, limit):
     """With and without the way past httpx-sse, the frames, the end and the residue are the same."""
@@ -77,7 +77,7 @@ def test_the_shortcut_changes_no_frame(chunks, places, limit):
         assert expected == frames_of(ServerSentEvents(limit), cut)
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(reads)
 def test_what_is_whole_says_what_httpx_sse_says(chunks):
     """The guard takes nothing away: the frames are those of the whole text, read by httpx-sse."""
@@ -89,6 +89,7 @@ def test_what_is_whole_says_what_httpx_sse_says(chunks):
     assert expected == [(frame.data, frame.event) for frame in frames]
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize(
     "reaches",
     [

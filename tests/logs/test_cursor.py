@@ -282,6 +282,7 @@ async def test_one_that_disconnects_reads_all_or_an_error(turns, window):
         assert 0 == log.subscribers
 
 
+@pytest.mark.interop  # it takes long
 def test_the_turns_reach_a_reader_that_lags():
     """The properties above meet readers that fall behind, and ones that do not."""
 

@@ -1,7 +1,6 @@
 """The fault matrix: whatever goes wrong, wherever, the answer comes once, whole and truthful."""
 
 import ast
-import gc
 from itertools import product
 from pathlib import Path
 
@@ -28,22 +27,19 @@ BACKENDS = {
 
 
 def rounds():
-    """Every case on asyncio; half the cases of a cell a second time, in another way."""
+    """Every case on asyncio; half the cases of a cell a second time, in another way, in CI."""
     others = [("uvloop", "uvloop", True), ("trio", "trio", True), ("apart", "asyncio", False)]
     for number, (fault, point) in enumerate(CELLS):
         chosen, where = cases_of(fault, point), f"{fault}, {point.value}"
         name, backend, fuse = others[number % len(others)]
         yield pytest.param(BACKENDS["asyncio"], chosen, True, id=f"{where}-asyncio")
-        yield pytest.param(BACKENDS[backend], chosen[number % 2 :: 2], fuse, id=f"{where}-{name}")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_old_objects():
-    """Let the garbage collector look at what is made here alone: it is asked often."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+        yield pytest.param(
+            BACKENDS[backend],
+            chosen[number % 2 :: 2],
+            fuse,
+            id=f"{where}-{name}",
+            marks=pytest.mark.interop,  # it takes long
+        )
 
 
 @pytest.mark.anyio

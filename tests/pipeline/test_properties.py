@@ -15,10 +15,7 @@ from .lines import Bytes, PassAsync, cut_at, run
 
 pytestmark = pytest.mark.anyio
 
-unhurried = settings(deadline=None)
 
-
-@unhurried
 @given(cut_bodies(), failures, stages, st.integers(0, 4))
 async def test_together_or_apart_the_same_comes_out(cut_body, failure, line, at):
     """One task, a task for every stage, or one more task in between: same events, same error."""
@@ -32,7 +29,6 @@ async def test_together_or_apart_the_same_comes_out(cut_body, failure, line, at)
     assert together.response == apart.response == parted.response
 
 
-@unhurried
 @given(cut_bodies(), failures, stages, st.booleans())
 async def test_what_comes_out_is_blind_to_the_cuts(cut_body, failure, line, fuse):
     """Cut anywhere, or at every byte, a body gives the same events and the same error."""
@@ -46,7 +42,6 @@ async def test_what_comes_out_is_blind_to_the_cuts(cut_body, failure, line, fuse
     assert whole.response == some.response == every.response
 
 
-@unhurried
 @given(cut_bodies(), failures, stages, st.booleans())
 async def test_a_run_has_one_end(cut_body, failure, line, fuse):
     """Either an answer whose terminal is the last event, or an error and no terminal at all."""
@@ -78,6 +73,7 @@ REACHED = {
 }
 
 
+@pytest.mark.interop  # it takes long
 async def test_the_strategies_reach_what_matters():
     """A fixed sample holds complete frames, split characters, split CRLF, and every failure."""
     samples = []

@@ -706,7 +706,7 @@ async def test_narrow_places_hold_too(script):
 
 
 @pytest.mark.anyio
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(scripts)
 async def test_whatever_happens_a_run_tells_the_truth_once(script):
     """Nothing doubled, nothing lost, one end; whoever watches, from wherever, leaves or not."""
@@ -790,6 +790,7 @@ def ways_of(watcher, play):
         yield "a reader that lost deltas"
 
 
+@pytest.mark.interop  # it takes long
 def test_the_scripts_reach_what_matters():
     """A fixed sample of scripts holds every end, every way to read, and every way to be held up."""
     samples = []

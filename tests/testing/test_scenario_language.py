@@ -487,6 +487,7 @@ PLACED = (AfterBytes, InFrame, BehindFrame, InUtf8, InArguments, BeforeHead)
 KINDS = {type(value) for value in LINES.values()} - {At, Citation, IgnoreStream}
 
 
+@pytest.mark.interop  # it takes long
 @pytest.mark.parametrize("kind", [*sorted(KINDS, key=str), *PLACED], ids=lambda kind: kind.__name__)
 def test_the_strategy_reaches_every_line(kind):
     """Each kind of line and each place stands in some act that is written and read."""
