@@ -263,6 +263,7 @@ def test_a_scenario_runs(key, monkeypatch):
         assert {1} == {len(values) for values in metrics.values()}
 
 
+@pytest.mark.interop  # it takes long
 def test_an_answer_is_served_on():
     """With Starlette's own response and with streamkit's."""
     pytest.importorskip("sse_starlette")
@@ -271,6 +272,7 @@ def test_an_answer_is_served_on():
     assert {} == bench.run([scenario], Here(), runs=1, pinned=False)["serve"]["failed"]
 
 
+@pytest.mark.interop  # it takes long
 def test_a_client_that_cannot_start_stops_nobody():
     """Why is told, and the others are measured."""
     names = ("raw httpx", "streamkit, Anthropic's API", "raw httpx-aiohttp")
@@ -291,6 +293,7 @@ class Deadly(Burst):
         return super().once(bench, name)
 
 
+@pytest.mark.interop  # it takes long
 def test_a_client_that_dies_stops_nobody(monkeypatch):
     """Its row says so; the others have theirs."""
     monkeypatch.setattr("benchmarks.scenarios.LONG_ENOUGH", 0.001)
@@ -301,6 +304,7 @@ def test_a_client_that_dies_stops_nobody(monkeypatch):
     assert {"raw httpx", "streamkit"} == {*found["samples"]}
 
 
+@pytest.mark.interop  # it takes long
 def test_a_client_that_loses_a_delta_has_no_figure(monkeypatch):
     """It is told, instead of being called fast."""
     monkeypatch.setattr("benchmarks.scenarios.LONG_ENOUGH", 0.001)

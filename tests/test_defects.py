@@ -72,6 +72,7 @@ def test_a_planted_defect_is_caught(name):
     assert finding.caught_by.startswith(planted.tests)
 
 
+@pytest.mark.interop  # it takes long
 def test_a_defect_is_caught_by_the_test_that_fails(project):
     """And the project itself stays whole."""
     finding = project.try_out(defect("a - b"))
@@ -80,6 +81,7 @@ def test_a_defect_is_caught_by_the_test_that_fails(project):
     assert RULE == (project.root / "streamkit" / "rule.py").read_text("utf-8")
 
 
+@pytest.mark.interop  # it takes long
 def test_a_defect_that_breaks_nothing_survives(project):
     """The harness does not catch what the tests do not."""
     finding = project.try_out(defect("a + b"))
@@ -115,6 +117,7 @@ def test_what_was_not_tried_was_not_caught(project, given, says):
     assert says in finding.problem
 
 
+@pytest.mark.interop  # it takes long
 def test_another_streamkit_than_the_copy_proves_nothing(project):
     """One that is installed must not stand in for it."""
     (project.root / "streamkit" / "__init__.py").unlink()

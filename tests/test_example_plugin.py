@@ -66,6 +66,7 @@ def python_of_a_fresh_venv(tmp_path):
     return python
 
 
+@pytest.mark.interop  # it takes long
 def test_a_plugin_is_found_by_name_once_it_is_installed(python, tmp_path):
     """Before, the name is unknown, and the error says so; then the stage takes part."""
     before = run(python, "-c", ASK)

@@ -189,6 +189,7 @@ async def test_a_client_that_was_cut_off_misses_nothing(url, encoder):
     assert 1 == len(provider.requests)
 
 
+@pytest.mark.interop  # it takes long
 async def test_what_daphne_ends_is_not_lost():
     """Its ``--http-timeout`` counts the whole response, heartbeats or not; the run goes on."""
     gate = anyio.Event()
