@@ -17,6 +17,7 @@ import sys
 import time
 from functools import partial
 from importlib.metadata import distributions
+from itertools import pairwise
 from pathlib import Path
 
 from . import wire
@@ -58,6 +59,40 @@ class Meter:
         self.wall = time.perf_counter() - self._wall
 
 
+class Laps(Meter):
+    """
+    The same, lap by lap.
+
+    Args:
+        events: after how many pieces told a lap ends (a count).
+        most: laps there are at most (a count); the last has what is left.
+    """
+
+    def __init__(self, events, most):
+        self._events, self._most, self._left = events, most, events
+        self._marks = []
+
+    def keeping(self, kept):
+        """A way to tell a piece that is kept; it knows where a lap ends."""
+        if self._most == 1:
+            return kept.append
+
+        def tell(piece):
+            kept.append(piece)
+            self._left -= 1
+            if not self._left:
+                self._left = self._events
+                self._marks.append((time.process_time(), time.perf_counter()))
+
+        return tell
+
+    def __exit__(self, *exc):
+        end = time.process_time(), time.perf_counter()
+        marks = [(self._cpu, self._wall), *self._marks[: self._most - 1], end]
+        cpu, wall = ([b - a for a, b in pairwise(times)] for times in zip(*marks, strict=True))
+        self.cpu, self.wall = cpu, wall
+
+
 class Wrong(Exception):
     """What came is not what was sent."""
 
@@ -72,20 +107,21 @@ class Worker:
 
     # -- bursts
 
-    async def burst(self, script, repeat):
-        """Read an answer so many times, one after the other."""
+    async def burst(self, script, repeat, laps=1):
+        """Read an answer so many times, one after the other; gives each lap's times an event."""
+        kind, events, *_ = wire.parse(script)
         told = [[] for _ in range(repeat)]
         await self.work(KNOCK, [].append)  # an idle connection may have been closed meanwhile
-        with Meter() as meter:
+        with Laps(events * repeat // laps, laps) as meter:
             for pieces in told:
-                text = await self.work(script, pieces.append)
-        kind, events, *_ = wire.parse(script)
+                text = await self.work(script, meter.keeping(pieces))
         for pieces in told:
             self._check(kind, events, pieces)
         if text is not None and text != wire.expected(kind, events, ("text",)):
             raise Wrong(f"the accumulated text has {len(text)} characters")
         each = events * repeat
-        return {"cpu": meter.cpu / each, "wall": meter.wall / each, "peak": peak()}
+        cpu, wall = ([lap / each for lap in times] for times in (meter.cpu, meter.wall))
+        return {"cpu": cpu, "wall": wall, "peak": peak()}
 
     def _check(self, kind, events, pieces):
         subject = self.subject
