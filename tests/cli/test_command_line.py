@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from streamkit.cli import app, main
+from streamkit.cli import app, demo, main
 from streamkit.cli.scenes import SCENES
 from streamkit.errors import MisuseError, TransportError
 
@@ -104,6 +104,20 @@ def test_help_is_help(args, capsys):
     assert "demo" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_what_a_command_is_for_is_said_twice_alike(name):
+    """In the list of commands, and where it is asked for help itself."""
+    assert app.COMMANDS[name] == app.commands.get_command(None, name).get_short_help_str(200)
+
+
+def test_help_imports_no_command():
+    """Nor what commands need: it is there at once."""
+    code = "import sys; from streamkit.cli import main; main(); print('\\n', *sys.modules)"
+    imported = {*run(code=code).stdout.split()}
+
+    assert {"click"} == {"anyio", "click", "httpx", "rich"} & imported
+
+
 def test_the_version_is_one_line(capsys):
     """``--version`` names the program and the version."""
     assert 0 == main(["--version"])
@@ -125,7 +139,7 @@ def test_an_error_of_the_tree_is_one_line(error, status, monkeypatch, capsys):
     def fails(*_args, **_kwargs):
         raise error
 
-    monkeypatch.setattr(app, "run_demo", fails)
+    monkeypatch.setattr(demo, "run_demo", fails)
     assert status == main(["demo"])
     assert ("", "error: expected this; got that\n") == capsys.readouterr()
 
@@ -136,7 +150,7 @@ def test_ctrl_c_is_quiet(monkeypatch, capsys):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "run_demo", interrupted)
+    monkeypatch.setattr(demo, "run_demo", interrupted)
     assert 130 == main(["demo"])
     monkeypatch.setattr(app, "run", interrupted)
     assert 130 == main(["demo"])
@@ -146,7 +160,7 @@ def test_ctrl_c_is_quiet(monkeypatch, capsys):
 @pytest.mark.parametrize(("good", "status"), [(True, 0), (False, 1)])
 def test_the_exit_status_is_the_verdict(good, status, monkeypatch):
     """A scene that did not come out as it must makes the command fail."""
-    monkeypatch.setattr(app, "run_demo", lambda _display, **_options: good)
+    monkeypatch.setattr(demo, "run_demo", lambda _display, **_options: good)
     assert status == main(["demo", "--plain"])
 
 
@@ -156,6 +170,6 @@ def test_the_exit_status_is_the_verdict(good, status, monkeypatch):
 def test_speed_divides_the_pauses(args, pace, monkeypatch):
     """Twice the speed is half of every pause; plain lines have nobody to pause for."""
     paces = []
-    monkeypatch.setattr(app, "run_demo", lambda _display, pace: paces.append(pace))
+    monkeypatch.setattr(demo, "run_demo", lambda _display, pace: paces.append(pace))
     main(["demo", *args])
     assert [pace] == paces
