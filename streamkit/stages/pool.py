@@ -10,6 +10,7 @@ import attrs
 import h11
 import httpx
 
+from ..errors import MisuseError
 from .connection import Connection, Request
 from .network import Origin, connect
 
@@ -43,6 +44,7 @@ class Pool:
         The body is the caller's to close; read to its end, it has closed itself.
 
         Raises:
+            MisuseError: the certificates that the environment names cannot be read.
             httpx.ConnectTimeout, httpx.NetworkError: the connection.
             httpx.RemoteProtocolError, h11.RemoteProtocolError: what came on it is no HTTP.
         """
@@ -86,7 +88,13 @@ class Pool:
         if origin[0] == "http":
             return None
         if self.tls is None:  # all that the world trusts: 60 ms, which no plain connection pays
-            self.tls = httpx.create_ssl_context()
+            try:
+                self.tls = httpx.create_ssl_context()
+            except OSError as error:  # TLS's own is one
+                raise MisuseError(
+                    "expected the certificates that SSL_CERT_FILE or SSL_CERT_DIR name; got "
+                    f"{type(error).__name__}: {error}; name others, or unset them"
+                ) from error
         self.tls.set_alpn_protocols(["http/1.1"])
         return self.tls
 

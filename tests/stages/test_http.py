@@ -131,6 +131,26 @@ async def test_an_answer_comes_within_tls(authority):
     assert (3, 1) == (len(provider.requests), provider.accepted)
 
 
+async def test_a_plain_connection_reads_no_certificates(monkeypatch):
+    """It greets nobody, and to read all that the world trusts takes longer than a request."""
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: pytest.fail("they were read"))
+    async with (
+        FaultProvider(stream=Reply(*FRAMES)) as provider,
+        streamkit.Client(base_url=provider.url) as client,
+    ):
+        assert "Hello" == (await client.complete(BODY)).text
+
+
+async def test_certificates_that_cannot_be_read_are_misuse(monkeypatch, tmp_path):
+    """It is said where they were looked for."""
+    (tmp_path / "none.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    error = await raised_by("https://127.0.0.1:1/v1")
+
+    assert isinstance(error, streamkit.MisuseError)
+    assert "the certificates that SSL_CERT_FILE or SSL_CERT_DIR name; got SSLError" in str(error)
+
+
 @pytest.mark.usefixtures("trusted")
 async def test_a_run_left_within_tls_closes_its_connection(authority):
     """The provider sees it, although TLS would say goodbye first."""
