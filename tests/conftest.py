@@ -12,7 +12,7 @@ if find_spec("hypothesis"):  # an older SDK's venv, where some tests run, has on
     from hypothesis import settings
 
     # No deadline: how long an example takes says how busy the machine is.
-    settings.register_profile("house", deadline=None, max_examples=40)
+    settings.register_profile("house", deadline=None, max_examples=30)
     settings.register_profile("thorough", deadline=None, max_examples=100)  # CI, behind the linters
     settings.load_profile("house")
 

@@ -331,6 +331,7 @@ async def test_head_is_answered_with_headers_alone(url):
     assert "Hello" == text(frames)
 
 
+@pytest.mark.interop  # it takes long
 async def test_a_server_that_is_told_to_end_says_so():
     """Daphne would cut the stream; its clients are told to come back, and when."""
     async with FaultProvider(stream=[Reply(*HELLO[:2], Hold())]) as provider:

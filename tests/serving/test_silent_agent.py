@@ -99,6 +99,7 @@ def is_last_but_one(frame):
     return kind(frame) in {"finished", "turn_complete"}
 
 
+@pytest.mark.interop  # it takes long
 async def test_the_naive_service_asks_twice(url):
     """Silence looks like death: the client comes back, and its user reads the beginning again."""
     shown = ""
