@@ -1,5 +1,7 @@
 """Pictures of a run, each a question answered at a glance; SVG and PNG."""
 
+import textwrap
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -29,6 +31,8 @@ STYLE = {
     "svg.hashsalt": "streamkit",  # the same run gives the same file
     "figure.dpi": 110,
 }
+FOOTER = 150
+"""Characters in a line below a picture."""
 CONCURRENCY = ("drip-1", "drip-100", "drip-500")
 _PALETTE = {
     "raw httpx": FLOOR,
@@ -59,11 +63,17 @@ def _plain(value, _position=None):
     return f"{value:,.0f}" if value >= 10 else f"{value:g}"
 
 
-def _footer(figure, report, said):
+def _finished(figure, report, said, *, refused=(), right=1.0):
+    """Say below what is drawn, who is not, and where it was measured; make room for it."""
     at = report["machine"]
+    if refused:
+        said += f" · not drawn, their rounds lie too far apart: {', '.join(refused)}"
     note = "tried out, not to be published · " if report["quick"] else ""
     where = f"{note}{at['processor']}, {at['cores']} cores · {at['python']} · {report['when'][:10]}"
-    figure.text(0.01, 0.01, f"{said} · {where}", fontsize=7.5, color="#777777", ha="left")
+    lines = textwrap.wrap(f"{said} · {where}", FOOTER)
+    figure.tight_layout(rect=(0, 0.17 * len(lines) / figure.get_figheight(), right, 1))
+    figure.text(0.01, 0.01, "\n".join(lines), fontsize=7.5, color="#777777", va="bottom")
+    return figure
 
 
 def _told(report, key, metric):
@@ -75,6 +85,12 @@ def _told(report, key, metric):
         for name, (one, against, refused) in found.items()
         if not refused or report["quick"]
     }
+
+
+def _refused(report, key, metric, names=None):
+    """Who of *names* has figures that may not be shown."""
+    told, samples = _told(report, key, metric), report["scenarios"][key]["samples"]
+    return [name for name in names or samples if name in samples and name not in told]
 
 
 def _bars(report, key, metric, *, title, axis, said):
@@ -96,9 +112,7 @@ def _bars(report, key, metric, *, title, axis, said):
     axes.grid(axis="x")
     axes.set_title(title)
     axes.set_xlabel(f"{axis}   (x {base})")
-    figure.tight_layout(rect=(0, 0.035, 1, 1))
-    _footer(figure, report, said)
-    return figure
+    return _finished(figure, report, said, refused=_refused(report, key, metric))
 
 
 def cost(report):
@@ -188,9 +202,12 @@ def concurrency(report):
     axes.set_title("What a chunk costs, by concurrency")
     axes.grid(axis="y", which="both")
     axes.margins(x=0.04)
-    figure.tight_layout(rect=(0, 0.035, 0.82, 1))
-    _labelled(axes, ends)
-    _footer(figure, report, "events at an even pace, one in each wake-up")
+    said, refused = "events at an even pace, one in each wake-up", []
+    for key in keys:
+        streams = key.removeprefix("drip-")
+        refused += [f"{name} at {streams}" for name in _refused(report, key, "cpu", DRAWN)]
+    _finished(figure, report, said, refused=refused, right=0.82)
+    _labelled(axes, ends)  # behind: it asks where things came to stand
     return figure
 
 
@@ -215,9 +232,9 @@ def latency(report):
     axes.set_title(f"How late a delta is, at {streams} streams")
     axes.grid(axis="y", which="both")
     axes.margins(x=0.04)
-    figure.tight_layout(rect=(0, 0.035, 0.82, 1))
+    refused = _refused(report, key, "p99", DRAWN)
+    _finished(figure, report, "every event of every round", refused=refused, right=0.82)
     _labelled(axes, ends)
-    _footer(figure, report, "every event of every round")
     return figure
 
 
