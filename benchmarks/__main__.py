@@ -74,6 +74,11 @@ def options(arguments=None):
         help="measure nothing: work with an earlier run",
     )
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="with --from: measure those of its scenarios again that leave a target undecided",
+    )
+    parser.add_argument(
         "--page",
         action="store_true",
         help="write docs/explanation/performance.md of the run, and its plots",
@@ -139,6 +144,25 @@ def measure(asked):
     }
 
 
+def measure_again(made, asked):
+    """
+    Measure the scenarios of an earlier run again that leave a target undecided.
+
+    What is compared is measured together, so every ratio is one of a single
+    run; a scenario says when and of what commit it is, and so does the page.
+    """
+    undecided = [each.target for each in judged(made["scenarios"]) if each.held is None]
+    keys = {key for target in undecided for key in (target.scenario, target.other) if key}
+    if not keys:
+        _say("every target is decided: nothing is measured again")
+        return
+    asked.scenario, asked.client = sorted(keys), []
+    later = measure(asked)
+    told = {"when": later["when"], "commit": later["commit"], "load": later["machine"]["load"]}
+    for key, scenario in later["scenarios"].items():
+        made["scenarios"][key] = {**scenario, "again": told}
+
+
 def write(made, out):
     """Write a run, its tables and its plots."""
     out.mkdir(parents=True, exist_ok=True)
@@ -163,6 +187,8 @@ def main(arguments=None):
         write(made, asked.out)
     else:
         made = json.loads(asked.old.read_text("utf-8"))
+        if asked.again:
+            measure_again(made, asked)
         write(made, asked.out)
     fewest = made["runs"] if made["quick"] else FEWEST
     print(report.verdicts(made["scenarios"], fewest=fewest))

@@ -116,7 +116,19 @@ def machine(report):
     return (
         f"{at['processor']}, {at['cores']} cores, {at['memory_gib']} GiB, {at['system']}; "
         f"{at['python']}; load average before: {at['load']}; commit {report['commit']}; "
-        f"{report['when']}"
+        f"{report['when']}{_later(report)}"
+    )
+
+
+def _later(report):
+    """Say what was measured behind the run, because it had left a target undecided."""
+    every = [each for each in report["scenarios"].values() if "again" in each]
+    if not every:
+        return ""
+    titles, at = ", ".join(each["title"] for each in every), every[-1]["again"]
+    return (
+        f". Measured again, for the run had left their targets undecided: {titles}; "
+        f"load average before: {at['load']}; commit {at['commit']}; {at['when']}"
     )
 
 
