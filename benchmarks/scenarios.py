@@ -92,8 +92,8 @@ class Burst(Scenario):
     """Read in one measurement, whatever the answer's length; 0: as many as take `LONG_ENOUGH`."""
     turns: int = 4
     metrics: tuple = ("cpu", "wall", "peak")
-    LAPS = 10
-    """Of a measurement of so many chunks."""
+    LAPS = 100
+    """Of a measurement of so many chunks: a thousand each, the shortest of the answers."""
 
     def prepare(self, bench, name):
         events = int(self.script.split("-")[1])
