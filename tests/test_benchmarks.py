@@ -18,6 +18,7 @@ from benchmarks.subjects import SUBJECTS
 from benchmarks.targets import TARGETS, judged
 from benchmarks.unavailable import Unavailable
 from benchmarks.venvs import PINS, Venvs
+from benchmarks.worker import Laps
 from streamkit.replay import replay
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,32 @@ def test_rounds_that_were_not_made_count_for_nothing():
     assert figure([None, None]) is None
 
 
+def test_of_a_rounds_turns_the_least_counts():
+    """A neighbour of the machine's only adds; what was added to another lap falls out, too."""
+    turns = [
+        {"cpu": [4e-6, 9e-6], "wall": [5e-6, 9e-6], "peak": 30.0},
+        {"cpu": [8e-6, 1e-6], "wall": [8e-6, 2e-6], "peak": 31.0},
+    ]
+    burst, joined = SCENARIOS[0].joined(turns), SCENARIOS[-1].joined
+
+    assert {"cpu": 5.0, "wall": 7.0, "peak": 31.0} == {k: round(v, 3) for k, v in burst.items()}
+    assert {"cpu": 1, "wall": 2, "peak": 4} == joined(
+        [{"cpu": 3, "wall": 2, "peak": 1}, {"cpu": 1, "wall": 5, "peak": 4}]
+    )
+
+
+def test_a_lap_ends_behind_so_many_pieces():
+    """The last one has what is left, and all laps are the whole."""
+    kept = []
+    with Laps(2, 3) as meter:
+        tell = meter.keeping(kept)
+        for number in range(9):
+            tell(number)
+
+    assert ([*range(9)], 3, 3) == (kept, len(meter.cpu), len(meter.wall))
+    assert min(meter.wall) >= 0
+
+
 # -- targets and tables ----------------------------------------------------------
 
 
@@ -107,6 +134,11 @@ def results(**costs):
     scenario = {"title": "Burst", "unit": "µs a chunk", "base": "raw httpx", "seconds": 1.0}
     failed = {"litellm": "cannot install litellm: no such version"}
     return {"burst": {**scenario, "samples": samples, "failed": failed, "late": {}}}
+
+
+MACHINE = dict.fromkeys(("processor", "cores", "memory_gib", "system", "python"), "") | {
+    "load": 0.1
+}
 
 
 def times(factor):
@@ -328,6 +360,33 @@ def test_scenarios_and_clients_can_be_chosen():
 
     assert ["burst", "burst-16", "memory"] == [scenario.key for scenario in chosen]
     assert {("raw httpx", "streamkit")} == {scenario.names for scenario in chosen}
+
+
+def test_what_is_undecided_is_measured_again(monkeypatch):
+    """Only that, and the page says when and of what commit it is."""
+    asked = command.options(["--from", "earlier.json", "--again"])
+    made = {"scenarios": results(raw=EVEN, ours=WIDE), "machine": MACHINE, "commit": "a", "when": 1}
+    later = {"machine": MACHINE, "commit": "b", "when": 2}
+    fresh = results(raw=EVEN, ours=EVEN)
+    monkeypatch.setattr(command, "measure", lambda _: later | {"scenarios": fresh})
+    command.measure_again(made, asked)
+
+    assert ["burst"] == asked.scenario
+    assert fresh["burst"]["samples"] == made["scenarios"]["burst"]["samples"]
+    assert "undecided: Burst; load average before: 0.1; commit b; 2" in report.machine(made)
+
+
+def test_a_decided_run_is_not_measured_again(monkeypatch):
+    """A target that was missed stays missed."""
+    asked = command.options(["--from", "earlier.json", "--again"])
+    monkeypatch.setattr(command, "measure", lambda _: pytest.fail("measured again"))
+    missed = {key: one | {"failed": {}} for key, one in results(raw=EVEN, ours=times(2)).items()}
+    monkeypatch.setattr(
+        command, "judged", lambda found: judged(found)[:1]
+    )  # the others lack a rival
+    command.measure_again(made := {"scenarios": missed}, asked)
+
+    assert "again" not in made["scenarios"]["burst"]
 
 
 def test_the_listing_names_everything(capsys):
