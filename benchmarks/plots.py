@@ -7,7 +7,7 @@ import matplotlib as mpl
 mpl.use("agg")
 
 from matplotlib import pyplot as plt
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from .figures import FEWEST
 from .report import figures_of
@@ -60,7 +60,7 @@ def _color(name):
 
 
 def _plain(value, _position=None):
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
 
 def _finished(figure, report, said, *, refused=(), right=1.0):
@@ -162,6 +162,14 @@ def _labelled(axes, ends):
         )
 
 
+def _scaled(axes):
+    """Name one, two and five of each power of ten."""
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.yaxis.set_minor_formatter(
+        FuncFormatter(lambda v, _: _plain(v) if f"{v:e}"[0] in "25" else "")
+    )
+
+
 def _lined(axes, xs, ys, name):
     wide = 2.6 if name == "streamkit" else 1.5
     axes.plot(
@@ -192,10 +200,7 @@ def concurrency(report):
             _lined(axes, xs, ys, name)
             ends.append((ys[-1], xs[-1], name, _PALETTE[name]))
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-    axes.yaxis.set_minor_formatter(
-        FuncFormatter(lambda v, _: _plain(v) if str(v)[0] in "25" else "")
-    )
+    _scaled(axes)
     axes.set_xticks(list(places), [key.removeprefix("drip-") for key in keys])
     axes.set_xlabel("open streams")
     axes.set_ylabel("processor time, µs a chunk, logarithmic")
@@ -224,8 +229,7 @@ def latency(report):
             _lined(axes, range(len(shares)), ys, name)
             ends.append((ys[-1], len(shares) - 1, name, _PALETTE[name]))
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    _scaled(axes)
     axes.set_xticks(range(len(shares)), ["median", "p75", "p90", "p95", "p99", "p99.9"])
     axes.set_ylabel("ms from the provider's send, logarithmic")
     streams = key.removeprefix("drip-")
