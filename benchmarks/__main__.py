@@ -30,7 +30,7 @@ def options(arguments=None):
     parser = argparse.ArgumentParser(
         "python -m benchmarks",
         description=__doc__.strip().splitlines()[0],
-        epilog="A whole run takes about 35 minutes on two cores, installations not counted.",
+        epilog="A whole run takes 30 to 50 minutes on two cores, installations not counted.",
     )
     parser.add_argument("--list", action="store_true", help="show scenarios and clients, and end")
     parser.add_argument(
