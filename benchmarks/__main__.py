@@ -83,7 +83,10 @@ def options(arguments=None):
         action="store_true",
         help="write docs/explanation/performance.md of the run, and its plots",
     )
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    if asked.again and asked.old is None:
+        parser.error("expected --from JSON, the run whose scenarios are measured --again; got none")
+    return asked
 
 
 def selected(scenarios, keys, names):
@@ -150,17 +153,23 @@ def measure_again(made, asked):
 
     What is compared is measured together, so every ratio is one of a single
     run; a scenario says when and of what commit it is, and so does the page.
+
+    Args:
+        made: the earlier run, as JSON has it; it stays as it is.
+        asked: how to measure; what is asked for here are those scenarios.
+
+    Returns:
+        The run with them in their places.
     """
     undecided = [each.target for each in judged(made["scenarios"]) if each.held is None]
     keys = {key for target in undecided for key in (target.scenario, target.other) if key}
     if not keys:
         _say("every target is decided: nothing is measured again")
-        return
-    asked.scenario, asked.client = sorted(keys), []
-    later = measure(asked)
+        return made
+    later = measure(argparse.Namespace(**vars(asked) | {"scenario": sorted(keys), "client": []}))
     told = {"when": later["when"], "commit": later["commit"], "load": later["machine"]["load"]}
-    for key, scenario in later["scenarios"].items():
-        made["scenarios"][key] = {**scenario, "again": told}
+    again = {key: {**scenario, "again": told} for key, scenario in later["scenarios"].items()}
+    return {**made, "scenarios": made["scenarios"] | again}
 
 
 def write(made, out):
@@ -188,7 +197,7 @@ def main(arguments=None):
     else:
         made = json.loads(asked.old.read_text("utf-8"))
         if asked.again:
-            measure_again(made, asked)
+            made = measure_again(made, asked)
         write(made, asked.out)
     fewest = made["runs"] if made["quick"] else FEWEST
     print(report.verdicts(made["scenarios"], fewest=fewest))

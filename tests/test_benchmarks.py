@@ -107,6 +107,8 @@ def test_of_a_rounds_turns_the_least_counts():
     burst, joined = SCENARIOS[0].joined(turns), SCENARIOS[-1].joined
 
     assert {"cpu": 5.0, "wall": 7.0, "peak": 31.0} == {k: round(v, 3) for k, v in burst.items()}
+    odd = [{**turns[0], "cpu": [4e-6]}, turns[1]]  # fewer laps: the whole turns are compared
+    assert 4.0 == round(SCENARIOS[0].joined(odd)["cpu"], 3)
     assert {"cpu": 1, "wall": 2, "peak": 4} == joined(
         [{"cpu": 3, "wall": 2, "peak": 1}, {"cpu": 1, "wall": 5, "peak": 4}]
     )
@@ -368,12 +370,26 @@ def test_what_is_undecided_is_measured_again(monkeypatch):
     made = {"scenarios": results(raw=EVEN, ours=WIDE), "machine": MACHINE, "commit": "a", "when": 1}
     later = {"machine": MACHINE, "commit": "b", "when": 2}
     fresh = results(raw=EVEN, ours=EVEN)
-    monkeypatch.setattr(command, "measure", lambda _: later | {"scenarios": fresh})
-    command.measure_again(made, asked)
+    keys = []
 
-    assert ["burst"] == asked.scenario
-    assert fresh["burst"]["samples"] == made["scenarios"]["burst"]["samples"]
-    assert "undecided: Burst; load average before: 0.1; commit b; 2" in report.machine(made)
+    def measure(asked):
+        keys.extend(asked.scenario)
+        return later | {"scenarios": fresh}
+
+    monkeypatch.setattr(command, "measure", measure)
+    again = command.measure_again(made, asked)
+
+    assert (["burst"], []) == (keys, asked.scenario)
+    assert fresh["burst"]["samples"] == again["scenarios"]["burst"]["samples"]
+    assert "undecided: Burst; load average before: 0.1; commit b; 2" in report.machine(again)
+    assert "undecided" not in report.machine(made)
+
+
+def test_what_is_measured_again_was_measured_before(capsys):
+    """Without an earlier run there is nothing to measure again."""
+    with pytest.raises(SystemExit):
+        command.options(["--again"])
+    assert "expected --from JSON" in capsys.readouterr().err
 
 
 def test_a_decided_run_is_not_measured_again(monkeypatch):
@@ -384,9 +400,9 @@ def test_a_decided_run_is_not_measured_again(monkeypatch):
     monkeypatch.setattr(
         command, "judged", lambda found: judged(found)[:1]
     )  # the others lack a rival
-    command.measure_again(made := {"scenarios": missed}, asked)
+    made = {"scenarios": missed}
 
-    assert "again" not in made["scenarios"]["burst"]
+    assert made is command.measure_again(made, asked)
 
 
 def test_the_listing_names_everything(capsys):

@@ -30,7 +30,7 @@ def rounds():
     """
     Every case on asyncio; half the cases of a cell a second time, in another way.
 
-    Half of all that runs in CI alone, behind the linters: it takes long.
+    Half of those on asyncio run everywhere, all the rest in CI: it takes long.
     """
     others = [("uvloop", "uvloop", True), ("trio", "trio", True), ("apart", "asyncio", False)]
     for number, (fault, point) in enumerate(CELLS):
